@@ -1,0 +1,65 @@
+import type { z } from 'zod'
+import { auditCheckpoint, auditList, auditTail, auditVerify } from './audit.ts'
+import { capabilityDerive, capabilityIssue, capabilityList, capabilityRevoke } from './capability.ts'
+import type { CallDefinition } from './define-call.ts'
+import { engineList, engineShow } from './engine.ts'
+import { eventList, eventSubscribe } from './event.ts'
+import { modelGenerate, modelInfer, modelInstall, modelList, modelLoad, modelRemove, modelShow, modelUnload, modelVerify } from './model.ts'
+import { systemCalls, systemConfiguration, systemConfigure, systemDoctor, systemEcho, systemHealth, systemShutdown, systemStatus } from './system.ts'
+
+/** The system-call table. Faces, clients, docs and the audit log know no other calls. */
+export const callTable = {
+  'system.health': systemHealth,
+  'system.status': systemStatus,
+  'system.calls': systemCalls,
+  'system.echo': systemEcho,
+  'system.doctor': systemDoctor,
+  'system.shutdown': systemShutdown,
+  'system.configuration': systemConfiguration,
+  'system.configure': systemConfigure,
+  'model.install': modelInstall,
+  'model.list': modelList,
+  'model.show': modelShow,
+  'model.verify': modelVerify,
+  'model.remove': modelRemove,
+  'model.infer': modelInfer,
+  'model.generate': modelGenerate,
+  'model.load': modelLoad,
+  'model.unload': modelUnload,
+  'engine.list': engineList,
+  'engine.show': engineShow,
+  'capability.list': capabilityList,
+  'capability.derive': capabilityDerive,
+  'capability.issue': capabilityIssue,
+  'capability.revoke': capabilityRevoke,
+  'event.list': eventList,
+  'event.subscribe': eventSubscribe,
+  'audit.list': auditList,
+  'audit.tail': auditTail,
+  'audit.verify': auditVerify,
+  'audit.checkpoint': auditCheckpoint,
+} as const satisfies Readonly<Record<string, CallDefinition>>
+
+type CallTable = typeof callTable
+export type CallName = keyof CallTable
+export const callNames = Object.keys(callTable) as readonly CallName[]
+
+/** What a client may send: defaults left out. */
+export type CallInput<Name extends CallName> = z.input<CallTable[Name]['input']>
+/** What a handler receives: validated, defaults filled in. */
+export type ValidInput<Name extends CallName> = z.output<CallTable[Name]['input']>
+export type CallOutput<Name extends CallName> = z.output<CallTable[Name]['output']>
+/** What a streaming call sends before its output; `never` for a unary one. */
+export type CallEvent<Name extends CallName> = CallTable[Name] extends { events?: infer Event } ? (NonNullable<Event> extends z.ZodType ? z.output<NonNullable<Event>> : never) : never
+/** The calls that stream. */
+export type StreamingCallName = { [Name in CallName]: [CallEvent<Name>] extends [never] ? never : Name }[CallName]
+export type UnaryCallName = Exclude<CallName, StreamingCallName>
+
+export function isCallName(text: string): text is CallName {
+  return Object.hasOwn(callTable, text)
+}
+
+/** The row of a call, with its exact types forgotten: for code that treats all calls alike. */
+export function callDefinition(name: CallName): CallDefinition {
+  return callTable[name] as unknown as CallDefinition
+}

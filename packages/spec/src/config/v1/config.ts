@@ -1,0 +1,34 @@
+import { logLevels } from '@soma/core'
+import { z } from 'zod'
+
+/** Every setting of `config.toml`, by its dotted key. Descriptions are what `soma config list` shows. */
+export const ConfigSchema = z.strictObject({
+  log: z.strictObject({ level: z.enum(logLevels).default('info').describe('Least severe level that is logged') }).prefault({}),
+  http: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Serve the HTTP face'),
+      host: z.string().default('127.0.0.1').describe('Address to bind; anything but loopback needs tokens for every call'),
+      port: z.number().int().min(0).max(65535).default(7662).describe('TCP port (SOMA on a keypad); 0 takes a free one'),
+      allowedHosts: z.array(z.string()).default([]).describe('Extra Host header values to answer to'),
+      allowedOrigins: z.array(z.string()).default([]).describe('Browser origins that may call, e.g. http://localhost:3000'),
+      bodyBytesMax: z.number().int().positive().default(256 * 1024 * 1024).describe('Largest request body, in bytes'),
+      connectionsMax: z.number().int().positive().default(2048).describe('Open connections at once'),
+    })
+    .prefault({}),
+  models: z
+    .strictObject({
+      loadedMax: z.number().int().positive().default(4).describe('Models in memory at once; the least recently used idle one makes room'),
+      idleUnloadMs: z.number().int().nonnegative().default(5 * 60_000).describe('Unload a model after this long without a call; 0 never'),
+      queueMax: z.number().int().positive().default(256).describe('Calls waiting for one model'),
+      threads: z.number().int().nonnegative().default(0).describe('CPU threads per engine; 0 decides from the CPUs this process may use'),
+      warmSpares: z.number().int().nonnegative().max(4).default(1).describe('Engine processes kept started without a model, per engine in use'),
+    })
+    .prefault({}),
+  install: z
+    .strictObject({
+      parallel: z.number().int().positive().max(32).default(4).describe('Files fetched at once'),
+      retries: z.number().int().nonnegative().max(20).default(5).describe('Attempts after the first, per file'),
+    })
+    .prefault({}),
+})
+export type Config = z.output<typeof ConfigSchema>

