@@ -9,6 +9,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 export function abortError(signal: AbortSignal): SomaError {
   const reason: unknown = signal.reason
   if (isSomaError(reason)) return reason
-  if (reason instanceof Error && reason.name === 'TimeoutError') return new SomaError('call/timeout', 'the call took longer than its limit', { cause: reason })
+  if (reason instanceof Error && reason.name === 'TimeoutError')
+    return new SomaError('call/timeout', 'the call took longer than its limit', { cause: reason })
   return new SomaError('call/cancelled', 'the call was cancelled', { cause: reason })
 }

@@ -29,7 +29,12 @@ export const errorCodes = {
   'model/not-found': code(404, 66, false, 'No installed model has this name. `soma model list` shows them.'),
   'model/exists': code(409, 73, false, 'A different package is installed under this name. Choose another name or remove it first.'),
   'model/in-use': code(409, 75, true, 'The model is running. Unload it first.'),
-  'model/input-mismatch': code(422, 65, false, 'An input tensor does not fit the model’s signature. The details name it, what was expected and what came.'),
+  'model/input-mismatch': code(
+    422,
+    65,
+    false,
+    'An input tensor does not fit the model’s signature. The details name it, what was expected and what came.',
+  ),
   'model/unsupported': code(422, 69, false, 'No engine on this machine can run the package, or the task is not one the engine has.'),
   'model/load-failed': code(422, 70, false, 'The engine could not load the files. They may be corrupt: `soma model verify`.'),
   'model/unreadable-input': code(422, 65, false, 'The input bytes could not be decoded: truncated, not an image, or over the pixel limit.'),

@@ -41,12 +41,24 @@ export class SomaError extends Error {
   /** The problem document that faces send; `cause` and stack stay here. */
   toProblem(): Problem {
     const { code, message, retryable, details } = this
-    const base = { type: `urn:soma:error:${code}`, title: errorCodes[code].summary, status: errorCodes[code].http, detail: message, code, retryable }
+    const base = {
+      type: `urn:soma:error:${code}`,
+      title: errorCodes[code].summary,
+      status: errorCodes[code].http,
+      detail: message,
+      code,
+      retryable,
+    }
     return Object.keys(details).length > 0 ? { ...base, details } : base
   }
 
   /** Rebuilds the error on the far side of a face. A code of a newer peer becomes `internal`. */
-  static fromProblem(problem: { readonly code: string; readonly detail: string; readonly retryable?: boolean | undefined; readonly details?: ErrorDetails | undefined }): SomaError {
+  static fromProblem(problem: {
+    readonly code: string
+    readonly detail: string
+    readonly retryable?: boolean | undefined
+    readonly details?: ErrorDetails | undefined
+  }): SomaError {
     if (!isErrorCode(problem.code)) return new SomaError('internal', `${problem.code}: ${problem.detail}`)
     return new SomaError(problem.code, problem.detail, {
       ...(problem.details && { details: problem.details }),

@@ -25,11 +25,15 @@ export function parseJson(bytes: Uint8Array | string, what = 'the message'): unk
 function checkDepth(root: unknown, what: string): void {
   let level: unknown[] = [root]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > JSON_DEPTH_MAX) throw new SomaError('call/too-large', `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`, { details: { depthMax: JSON_DEPTH_MAX } })
+    if (depth > JSON_DEPTH_MAX)
+      throw new SomaError('call/too-large', `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`, {
+        details: { depthMax: JSON_DEPTH_MAX },
+      })
     const next: unknown[] = []
     for (const value of level) {
       // A loop, not `push(...)`: spreading a million values would overflow the stack.
-      if (typeof value === 'object' && value !== null) for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child)
+      if (typeof value === 'object' && value !== null)
+        for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child)
     }
     level = next
   }

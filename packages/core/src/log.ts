@@ -31,11 +31,13 @@ export interface LogOptions {
 /** A log that drops lines below `level` and hides secrets in the others before `write` sees them. */
 export function createLog(options: LogOptions): Log {
   const threshold = logLevels.indexOf(options.level)
-  const line = (level: LogRecord['level']) => (message: string, fields: LogFields = {}) => {
-    if (logLevels.indexOf(level) < threshold) return
-    const time = new Date(options.clock.now()).toISOString()
-    options.write({ time, level, message: redactText(message), fields: redact({ ...options.fields, ...fields }) as LogFields })
-  }
+  const line =
+    (level: LogRecord['level']) =>
+    (message: string, fields: LogFields = {}) => {
+      if (logLevels.indexOf(level) < threshold) return
+      const time = new Date(options.clock.now()).toISOString()
+      options.write({ time, level, message: redactText(message), fields: redact({ ...options.fields, ...fields }) as LogFields })
+    }
   return {
     debug: line('debug'),
     info: line('info'),
@@ -68,13 +70,28 @@ export function redact(value: unknown, depth = 0): unknown {
 
 function redactError(error: Error, depth: number): unknown {
   const code = (error as { code?: unknown }).code
-  return redactEntries(Object.entries({ name: error.name, message: error.message, ...(code !== undefined && { code }), ...(error.cause !== undefined && { cause: error.cause }), stack: error.stack }), depth)
+  return redactEntries(
+    Object.entries({
+      name: error.name,
+      message: error.message,
+      ...(code !== undefined && { code }),
+      ...(error.cause !== undefined && { cause: error.cause }),
+      stack: error.stack,
+    }),
+    depth,
+  )
 }
 
 function redactEntries(entries: Array<[string, unknown]>, depth: number): Record<string, unknown> {
-  return Object.fromEntries(entries.map(([key, item]) => [key, secretKey.test(key) && item !== undefined && item !== null ? REDACTED : redact(item, depth + 1)]))
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, secretKey.test(key) && item !== undefined && item !== null ? REDACTED : redact(item, depth + 1)]),
+  )
 }
 
 function redactText(text: string): string {
-  return text.replace(secretText, (_match, bearer: string | undefined, token: string | undefined, url: string | undefined) => `${bearer ?? token ?? url ?? ''}${REDACTED}`)
+  return text.replace(
+    secretText,
+    (_match, bearer: string | undefined, token: string | undefined, url: string | undefined) =>
+      `${bearer ?? token ?? url ?? ''}${REDACTED}`,
+  )
 }

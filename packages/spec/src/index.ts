@@ -1,8 +1,33 @@
 export { type AuditEntry, AuditEntrySchema, type Checkpoint } from './calls/audit.ts'
 export { type CallDefinition, type Cost, type HttpMethod, type HttpRoute, defineCall } from './calls/define-call.ts'
-export type { CallContext, CallOptions, CallStream, Caller, Calls, Dispatched, Dispatcher, Effects, Handler, Handlers, StreamingHandler, UnaryHandler } from './calls/handler.ts'
+export type {
+  CallContext,
+  CallOptions,
+  CallStream,
+  Caller,
+  Calls,
+  Dispatched,
+  Dispatcher,
+  Effects,
+  Handler,
+  Handlers,
+  StreamingHandler,
+  UnaryHandler,
+} from './calls/handler.ts'
 export type { InstallEvent, ModelSummary } from './calls/model.ts'
-export { type CallEvent, type CallInput, type CallName, type CallOutput, type StreamingCallName, type UnaryCallName, type ValidInput, callDefinition, callNames, callTable, isCallName } from './calls/table.ts'
+export {
+  type CallEvent,
+  type CallInput,
+  type CallName,
+  type CallOutput,
+  type StreamingCallName,
+  type UnaryCallName,
+  type ValidInput,
+  callDefinition,
+  callNames,
+  callTable,
+  isCallName,
+} from './calls/table.ts'
 export { type Capability, CapabilitySchema, EventSchema, ModelName, PrincipalSchema, type SomaEvent } from './calls/values.ts'
 export {
   type Constraints,
@@ -21,14 +46,61 @@ export {
   rights,
 } from './capability/v1/capability.ts'
 export { type Config, ConfigSchema } from './config/v1/config.ts'
-export { FRAME_CONTENT_TYPE, FRAME_PREFIX_BYTES, type FrameHeader, attachBody, decodeFrame, decodeFrameHeader, decodeFramePrefix, encodeFrame } from './frame/v1/frame.ts'
-export { MANIFEST_BYTES_MAX, MANIFEST_FILE_NAME, type Manifest, ManifestSchema, PACKAGE_FILES_MAX, checkPackagePath, manifestApiVersions } from './package/v1/manifest.ts'
+export {
+  FRAME_CONTENT_TYPE,
+  FRAME_PREFIX_BYTES,
+  type FrameHeader,
+  attachBody,
+  decodeFrame,
+  decodeFrameHeader,
+  decodeFramePrefix,
+  encodeFrame,
+} from './frame/v1/frame.ts'
+export type { Metric, MetricSample } from './metric.ts'
+export {
+  MANIFEST_BYTES_MAX,
+  MANIFEST_FILE_NAME,
+  type Manifest,
+  ManifestSchema,
+  PACKAGE_FILES_MAX,
+  checkPackagePath,
+  manifestApiVersions,
+} from './package/v1/manifest.ts'
 export { type EngineDescriptor, EngineDescriptorSchema, type PackageLayout, SMI_VERSION } from './smi/v1/descriptor.ts'
-export type { Engine, EngineContext, EngineSupport, HostFacts, InferRequest, InferResponse, LoadOptions, LoadedModel, MemoryEstimate, MemoryUsage } from './smi/v1/engine.ts'
+export type {
+  Engine,
+  EngineContext,
+  EngineSupport,
+  HostFacts,
+  InferRequest,
+  InferResponse,
+  LoadOptions,
+  LoadedModel,
+  MemoryEstimate,
+  MemoryUsage,
+} from './smi/v1/engine.ts'
 export { type GenerateEvent, type GenerateRequest } from './smi/v1/generate.ts'
-export { type ModelPackage, ModelPackageSchema, type PackageFile, type Signature, SignatureSchema, type TensorSpec } from './smi/v1/model.ts'
+export {
+  type ModelPackage,
+  ModelPackageSchema,
+  type PackageFile,
+  type Signature,
+  SignatureSchema,
+  type TensorSpec,
+} from './smi/v1/model.ts'
 export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
-export type { Artifact, CreateSource, Download, DownloadOptions, HttpFetch, HttpReply, Integrity, Resolution, Source, SourceDeps } from './source/v1/source.ts'
+export type {
+  Artifact,
+  CreateSource,
+  Download,
+  DownloadOptions,
+  HttpFetch,
+  HttpReply,
+  Integrity,
+  Resolution,
+  Source,
+  SourceDeps,
+} from './source/v1/source.ts'
 export { type Dtype, DtypeSchema, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
 export { Bytes, type Tensor, type TensorJson, TensorSchema, checkTensorBytes, elementCount, tensorToJson } from './tensor/tensor.ts'
 export { type TensorValue, decodeStrings, decodeValues, encodeStrings, encodeValues } from './tensor/values.ts'

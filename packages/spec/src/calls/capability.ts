@@ -17,8 +17,14 @@ export const capabilityList = defineCall({
 
 export const capabilityDerive = defineCall({
   name: 'capability.derive',
-  summary: 'Derive a weaker capability from one the caller holds, and give it to a principal; `anonymous` makes something public on this machine.',
-  input: z.strictObject({ parent: CapabilityIdSchema.optional().describe('Defaults to a capability of the caller that covers the grant'), holder: PrincipalSchema, grant: GrantSchema, label: Label }),
+  summary:
+    'Derive a weaker capability from one the caller holds, and give it to a principal; `anonymous` makes something public on this machine.',
+  input: z.strictObject({
+    parent: CapabilityIdSchema.optional().describe('Defaults to a capability of the caller that covers the grant'),
+    holder: PrincipalSchema,
+    grant: GrantSchema,
+    label: Label,
+  }),
   output: z.strictObject({ capability: CapabilitySchema }),
   right: () => ({ resource: 'capability/*', right: 'manage', any: true }),
   mutates: true,

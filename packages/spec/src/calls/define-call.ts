@@ -12,7 +12,11 @@ export interface Cost {
 }
 
 /** One row of the system-call table. Everything that faces, clients and docs know of a call is here. */
-export interface CallDefinition<Input extends z.ZodType = z.ZodType, Output extends z.ZodType = z.ZodType, Event extends z.ZodType = z.ZodType> {
+export interface CallDefinition<
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Event extends z.ZodType = z.ZodType,
+> {
   /** `noun.verb`. */
   readonly name: string
   /** One sentence for the reference, OpenAPI and `soma calls`. */
@@ -39,7 +43,12 @@ export interface CallDefinition<Input extends z.ZodType = z.ZodType, Output exte
 }
 
 /** Declares a call, keeping the exact types of its schemas. */
-export function defineCall<const Name extends string, Input extends z.ZodType, Output extends z.ZodType, Event extends z.ZodType = z.ZodNever>(
+export function defineCall<
+  const Name extends string,
+  Input extends z.ZodType,
+  Output extends z.ZodType,
+  Event extends z.ZodType = z.ZodNever,
+>(
   definition: CallDefinition<Input, Output, Event> & { readonly name: Name },
 ): CallDefinition<Input, Output, Event> & { readonly name: Name } {
   return definition

@@ -19,7 +19,10 @@ export const engineShow = defineCall({
   name: 'engine.show',
   summary: 'Show one engine and whether it can run on this machine, by starting it.',
   input: z.strictObject({ engine: EngineId }),
-  output: z.strictObject({ engine: EngineStatus, support: z.strictObject({ supported: z.boolean(), reason: z.string(), devices: z.array(z.string()) }) }),
+  output: z.strictObject({
+    engine: EngineStatus,
+    support: z.strictObject({ supported: z.boolean(), reason: z.string(), devices: z.array(z.string()) }),
+  }),
   right: (input) => ({ resource: `engine/${input.engine}`, right: 'read' }),
   http: 'GET /v1/engines/{engine}',
   errors: ['engine/not-found', 'engine/crashed', 'engine/not-ready', 'engine/protocol'],

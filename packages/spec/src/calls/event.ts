@@ -3,12 +3,19 @@ import { defineCall } from './define-call.ts'
 import { EventSchema, Limit, Nothing } from './values.ts'
 
 /** `model.installed`, or with one trailing `*` every event that begins so. */
-const EventPattern = z.string().max(64).regex(/^[a-z]*(\.[a-z-]*)?\*?$/)
+const EventPattern = z
+  .string()
+  .max(64)
+  .regex(/^[a-z]*(\.[a-z-]*)?\*?$/)
 
 export const eventList = defineCall({
   name: 'event.list',
   summary: 'List kept events, oldest first, that the caller may see.',
-  input: z.strictObject({ names: z.array(EventPattern).max(32).default(['*']), afterSeq: z.number().int().nonnegative().optional(), limit: Limit.default(100) }),
+  input: z.strictObject({
+    names: z.array(EventPattern).max(32).default(['*']),
+    afterSeq: z.number().int().nonnegative().optional(),
+    limit: Limit.default(100),
+  }),
   output: z.strictObject({ events: z.array(EventSchema), nextSeq: z.number() }),
   right: () => ({ resource: 'event/*', right: 'list', any: true }),
   http: 'GET /v1/events/recent',

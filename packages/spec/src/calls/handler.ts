@@ -34,11 +34,21 @@ export interface Effects {
 }
 
 /** How a unary call is carried out. */
-export type UnaryHandler<Name extends UnaryCallName> = (input: ValidInput<Name>, ctx: CallContext) => Promise<CallOutput<Name>> | CallOutput<Name>
+export type UnaryHandler<Name extends UnaryCallName> = (
+  input: ValidInput<Name>,
+  ctx: CallContext,
+) => Promise<CallOutput<Name>> | CallOutput<Name>
 /** How a streaming call is carried out: yields its events, returns its output. */
-export type StreamingHandler<Name extends StreamingCallName> = (input: ValidInput<Name>, ctx: CallContext) => AsyncGenerator<CallEvent<Name>, CallOutput<Name>, void>
+export type StreamingHandler<Name extends StreamingCallName> = (
+  input: ValidInput<Name>,
+  ctx: CallContext,
+) => AsyncGenerator<CallEvent<Name>, CallOutput<Name>, void>
 
-export type Handler<Name extends CallName> = Name extends StreamingCallName ? StreamingHandler<Name> : Name extends UnaryCallName ? UnaryHandler<Name> : never
+export type Handler<Name extends CallName> = Name extends StreamingCallName
+  ? StreamingHandler<Name>
+  : Name extends UnaryCallName
+    ? UnaryHandler<Name>
+    : never
 
 /** What a package contributes to the kernel: handlers for some calls. Every call has exactly one. */
 export type Handlers = { readonly [Name in CallName]?: Handler<Name> }
@@ -56,7 +66,11 @@ export interface CallStream<Event, Output> extends AsyncIterable<Event> {
 /** How a package calls another: through the kernel, as a principal, never directly. The SDK has the same shape. */
 export interface Calls {
   call<Name extends UnaryCallName>(name: Name, input: CallInput<Name>, options?: CallOptions): Promise<CallOutput<Name>>
-  stream<Name extends StreamingCallName>(name: Name, input: CallInput<Name>, options?: CallOptions): CallStream<CallEvent<Name>, CallOutput<Name>>
+  stream<Name extends StreamingCallName>(
+    name: Name,
+    input: CallInput<Name>,
+    options?: CallOptions,
+  ): CallStream<CallEvent<Name>, CallOutput<Name>>
 }
 
 /** The kernel as faces see it. */
@@ -71,4 +85,6 @@ export interface Dispatcher {
 }
 
 /** The answer to a dispatched call. */
-export type Dispatched = { readonly kind: 'output'; readonly callId: CallId; readonly output: unknown } | { readonly kind: 'stream'; readonly callId: CallId; readonly stream: CallStream<unknown, unknown> }
+export type Dispatched =
+  | { readonly kind: 'output'; readonly callId: CallId; readonly output: unknown }
+  | { readonly kind: 'stream'; readonly callId: CallId; readonly stream: CallStream<unknown, unknown> }

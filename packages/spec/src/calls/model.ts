@@ -27,9 +27,21 @@ export type ModelSummary = z.output<typeof ModelSummary>
 
 const InstallEvent = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('resolved'), reference: z.string(), version: z.string(), files: z.number(), sizeBytes: ByteCount.nullable() }),
+    z.strictObject({
+      type: z.literal('resolved'),
+      reference: z.string(),
+      version: z.string(),
+      files: z.number(),
+      sizeBytes: ByteCount.nullable(),
+    }),
     /** `receivedBytes` counts bytes on disk, resumed ones too. Sent at most ten times a second per file. */
-    z.strictObject({ type: z.literal('download'), path: z.string(), receivedBytes: ByteCount, sizeBytes: ByteCount.nullable(), resumedBytes: ByteCount }),
+    z.strictObject({
+      type: z.literal('download'),
+      path: z.string(),
+      receivedBytes: ByteCount,
+      sizeBytes: ByteCount.nullable(),
+      resumedBytes: ByteCount,
+    }),
     z.strictObject({ type: z.literal('retry'), path: z.string(), attempt: z.number(), delayMs: z.number(), reason: z.string() }),
     z.strictObject({ type: z.literal('unpack'), path: z.string(), files: z.number() }),
     z.strictObject({ type: z.literal('verify'), path: z.string(), digest: BlobDigestSchema, sizeBytes: ByteCount }),
@@ -52,7 +64,21 @@ export const modelInstall = defineCall({
   right: (input) => ({ resource: `model/${input.name ?? ''}`, right: 'install' }),
   mutates: true,
   http: 'POST /v1/models',
-  errors: ['source/invalid-reference', 'source/not-found', 'source/unauthorized', 'source/unavailable', 'source/rate-limited', 'package/invalid-manifest', 'package/unsafe-path', 'package/hash-mismatch', 'package/size-mismatch', 'package/archive-refused', 'package/no-model', 'model/exists', 'store/disk-full'],
+  errors: [
+    'source/invalid-reference',
+    'source/not-found',
+    'source/unauthorized',
+    'source/unavailable',
+    'source/rate-limited',
+    'package/invalid-manifest',
+    'package/unsafe-path',
+    'package/hash-mismatch',
+    'package/size-mismatch',
+    'package/archive-refused',
+    'package/no-model',
+    'model/exists',
+    'store/disk-full',
+  ],
 })
 
 export const modelList = defineCall({
@@ -71,14 +97,30 @@ export const modelShow = defineCall({
   name: 'model.show',
   summary: 'Show one installed model: files with digests, inputs and outputs, manifest, where it came from.',
   input: z.strictObject({ model: ModelName }),
-  output: z.strictObject({ model: ModelSummary, files: z.array(ModelFile), signature: SignatureSchema.nullable(), manifest: z.record(z.string(), z.json()), manifestYaml: z.string() }),
+  output: z.strictObject({
+    model: ModelSummary,
+    files: z.array(ModelFile),
+    signature: SignatureSchema.nullable(),
+    manifest: z.record(z.string(), z.json()),
+    manifestYaml: z.string(),
+  }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'read' }),
   http: 'GET /v1/models/{model}',
   errors: ['model/not-found', 'store/corrupt'],
 })
 
-const FileVerdict = z.strictObject({ path: z.string(), status: z.enum(['ok', 'missing', 'corrupt']), expected: BlobDigestSchema, found: BlobDigestSchema.nullable() })
-const ModelVerdict = z.strictObject({ name: z.string(), ok: z.boolean(), /** The record itself, which names the files. */ record: z.enum(['ok', 'corrupt']), files: z.array(FileVerdict) })
+const FileVerdict = z.strictObject({
+  path: z.string(),
+  status: z.enum(['ok', 'missing', 'corrupt']),
+  expected: BlobDigestSchema,
+  found: BlobDigestSchema.nullable(),
+})
+const ModelVerdict = z.strictObject({
+  name: z.string(),
+  ok: z.boolean(),
+  /** The record itself, which names the files. */ record: z.enum(['ok', 'corrupt']),
+  files: z.array(FileVerdict),
+})
 
 export const modelVerify = defineCall({
   name: 'model.verify',
@@ -110,7 +152,19 @@ const Timings = z.strictObject({
   runMs: z.number(),
 })
 
-const runErrors = ['model/not-found', 'model/input-mismatch', 'model/unreadable-input', 'model/unsupported', 'model/load-failed', 'engine/crashed', 'engine/not-ready', 'engine/protocol', 'engine/failed', 'package/corrupt', 'resource/exhausted'] as const
+const runErrors = [
+  'model/not-found',
+  'model/input-mismatch',
+  'model/unreadable-input',
+  'model/unsupported',
+  'model/load-failed',
+  'engine/crashed',
+  'engine/not-ready',
+  'engine/protocol',
+  'engine/failed',
+  'package/corrupt',
+  'resource/exhausted',
+] as const
 
 export const modelInfer = defineCall({
   name: 'model.infer',
@@ -124,7 +178,9 @@ export const modelInfer = defineCall({
   right: (input) => ({ resource: `model/${input.model}`, right: 'invoke' }),
   http: 'POST /v1/models/{model}/infer',
   /** One encoded picture, sound or the like becomes the tensor `?input=<name>`, `image` by default: uint8[bytes]. */
-  raw: (body, _contentType, query) => ({ inputs: [{ name: query['input'] ?? 'image', dtype: 'uint8', shape: [body.byteLength], data: body }] }),
+  raw: (body, _contentType, query) => ({
+    inputs: [{ name: query['input'] ?? 'image', dtype: 'uint8', shape: [body.byteLength], data: body }],
+  }),
   errors: runErrors,
 })
 
@@ -146,7 +202,16 @@ export const modelLoad = defineCall({
   output: z.strictObject({ name: ModelName, signature: SignatureSchema, residentBytes: ByteCount, loadMs: z.number() }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'load' }),
   http: 'POST /v1/models/{model}/load',
-  errors: ['model/not-found', 'model/unsupported', 'model/load-failed', 'engine/crashed', 'engine/not-ready', 'engine/protocol', 'package/corrupt', 'resource/exhausted'],
+  errors: [
+    'model/not-found',
+    'model/unsupported',
+    'model/load-failed',
+    'engine/crashed',
+    'engine/not-ready',
+    'engine/protocol',
+    'package/corrupt',
+    'resource/exhausted',
+  ],
 })
 
 export const modelUnload = defineCall({

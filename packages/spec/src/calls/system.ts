@@ -27,7 +27,14 @@ export const systemStatus = defineCall({
     memory: z.strictObject({ rssBytes: ByteCount, availableBytes: ByteCount, totalBytes: ByteCount }),
     disk: z.strictObject({ freeBytes: ByteCount, blobBytes: ByteCount, blobs: z.number() }),
     processes: z.array(
-      z.strictObject({ pid: z.number(), engine: z.string(), model: z.string().nullable(), state: z.enum(['starting', 'spare', 'loading', 'ready', 'busy', 'stopping']), rssBytes: ByteCount, startedAt: Timestamp }),
+      z.strictObject({
+        pid: z.number(),
+        engine: z.string(),
+        model: z.string().nullable(),
+        state: z.enum(['starting', 'spare', 'loading', 'ready', 'busy', 'stopping']),
+        rssBytes: ByteCount,
+        startedAt: Timestamp,
+      }),
     ),
     models: z.number(),
     calls: z.strictObject({ total: z.number(), failed: z.number(), active: z.number() }),
@@ -43,7 +50,16 @@ export const systemCalls = defineCall({
   input: Nothing,
   output: z.strictObject({
     calls: z.array(
-      z.strictObject({ name: z.string(), summary: z.string(), http: z.string(), streaming: z.boolean(), mutates: z.boolean(), errors: z.array(z.string()), input: z.record(z.string(), z.json()), output: z.record(z.string(), z.json()) }),
+      z.strictObject({
+        name: z.string(),
+        summary: z.string(),
+        http: z.string(),
+        streaming: z.boolean(),
+        mutates: z.boolean(),
+        errors: z.array(z.string()),
+        input: z.record(z.string(), z.json()),
+        output: z.record(z.string(), z.json()),
+      }),
     ),
   }),
   right: () => ({ resource: 'system/health', right: 'read' }),
@@ -66,7 +82,15 @@ export const systemDoctor = defineCall({
   summary: 'Check this machine and this installation, and say what to do about what is missing or odd.',
   input: Nothing,
   output: z.strictObject({
-    checks: z.array(z.strictObject({ id: z.string(), title: z.string(), status: z.enum(['ok', 'warn', 'fail']), detail: z.string(), remedy: z.string().optional() })),
+    checks: z.array(
+      z.strictObject({
+        id: z.string(),
+        title: z.string(),
+        status: z.enum(['ok', 'warn', 'fail']),
+        detail: z.string(),
+        remedy: z.string().optional(),
+      }),
+    ),
   }),
   right: () => ({ resource: 'system/daemon', right: 'read' }),
   http: 'GET /v1/system/doctor',
@@ -84,7 +108,14 @@ export const systemShutdown = defineCall({
   errors: [],
 })
 
-const Setting = z.strictObject({ key: z.string(), value: z.json(), default: z.json(), source: z.enum(['default', 'file']), description: z.string(), needsRestart: z.boolean() })
+const Setting = z.strictObject({
+  key: z.string(),
+  value: z.json(),
+  default: z.json(),
+  source: z.enum(['default', 'file']),
+  description: z.string(),
+  needsRestart: z.boolean(),
+})
 
 export const systemConfiguration = defineCall({
   name: 'system.configuration',

@@ -5,7 +5,16 @@ import type { CallDefinition } from './define-call.ts'
 import { engineList, engineShow } from './engine.ts'
 import { eventList, eventSubscribe } from './event.ts'
 import { modelGenerate, modelInfer, modelInstall, modelList, modelLoad, modelRemove, modelShow, modelUnload, modelVerify } from './model.ts'
-import { systemCalls, systemConfiguration, systemConfigure, systemDoctor, systemEcho, systemHealth, systemShutdown, systemStatus } from './system.ts'
+import {
+  systemCalls,
+  systemConfiguration,
+  systemConfigure,
+  systemDoctor,
+  systemEcho,
+  systemHealth,
+  systemShutdown,
+  systemStatus,
+} from './system.ts'
 
 /** The system-call table. Faces, clients, docs and the audit log know no other calls. */
 export const callTable = {
@@ -50,7 +59,11 @@ export type CallInput<Name extends CallName> = z.input<CallTable[Name]['input']>
 export type ValidInput<Name extends CallName> = z.output<CallTable[Name]['input']>
 export type CallOutput<Name extends CallName> = z.output<CallTable[Name]['output']>
 /** What a streaming call sends before its output; `never` for a unary one. */
-export type CallEvent<Name extends CallName> = CallTable[Name] extends { events?: infer Event } ? (NonNullable<Event> extends z.ZodType ? z.output<NonNullable<Event>> : never) : never
+export type CallEvent<Name extends CallName> = CallTable[Name] extends { events?: infer Event }
+  ? NonNullable<Event> extends z.ZodType
+    ? z.output<NonNullable<Event>>
+    : never
+  : never
 /** The calls that stream. */
 export type StreamingCallName = { [Name in CallName]: [CallEvent<Name>] extends [never] ? never : Name }[CallName]
 export type UnaryCallName = Exclude<CallName, StreamingCallName>
@@ -61,5 +74,5 @@ export function isCallName(text: string): text is CallName {
 
 /** The row of a call, with its exact types forgotten: for code that treats all calls alike. */
 export function callDefinition(name: CallName): CallDefinition {
-  return callTable[name] as unknown as CallDefinition
+  return callTable[name]
 }

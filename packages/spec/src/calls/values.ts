@@ -6,8 +6,14 @@ import { rights } from '../capability/v1/capability.ts'
 export const Nothing = z.strictObject({})
 
 /** Name of an installed model: lower case, so that names do not differ by case alone. */
-export const ModelName = z.string().max(128).regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'expected lower-case letters, digits, dots, dashes and underscores')
-export const EngineId = z.string().max(32).regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes')
+export const ModelName = z
+  .string()
+  .max(128)
+  .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/, 'expected lower-case letters, digits, dots, dashes and underscores')
+export const EngineId = z
+  .string()
+  .max(32)
+  .regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes')
 /** Milliseconds since the epoch. */
 export const Timestamp = z.number().int().nonnegative()
 export const ByteCount = z.number().int().nonnegative()

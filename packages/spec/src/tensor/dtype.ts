@@ -1,7 +1,22 @@
 import { z } from 'zod'
 
 /** Element types, named as in the ONNX and Open Inference Protocol worlds. */
-export const dtypes = ['float16', 'bfloat16', 'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'string'] as const
+export const dtypes = [
+  'float16',
+  'bfloat16',
+  'float32',
+  'float64',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+  'string',
+] as const
 export type Dtype = (typeof dtypes)[number]
 export const DtypeSchema = z.enum(dtypes)
 

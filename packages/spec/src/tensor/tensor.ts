@@ -17,7 +17,9 @@ const RANK_MAX = 32
 const TENSOR_NAME_LENGTH_MAX = 512
 
 /** Raw bytes inside a call. Faces carry them as attachments, never inside JSON. */
-export const Bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'expected binary data: send it as an attachment, or use "values"').meta({ type: 'string', format: 'binary' })
+export const Bytes = z
+  .custom<Uint8Array>((value) => value instanceof Uint8Array, 'expected binary data: send it as an attachment, or use "values"')
+  .meta({ type: 'string', format: 'binary' })
 
 const Shape = z.array(z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)).max(RANK_MAX)
 const TensorName = z.string().min(1).max(TENSOR_NAME_LENGTH_MAX)
@@ -29,7 +31,13 @@ const TensorValueSchema = z.union([z.number(), z.string(), z.boolean()])
  * `shape` defaults to `[values.length]`. Parsed, it always has `data`.
  */
 export const TensorSchema = z
-  .strictObject({ name: TensorName, dtype: DtypeSchema, shape: Shape.optional(), data: Bytes.optional(), values: z.array(TensorValueSchema).optional() })
+  .strictObject({
+    name: TensorName,
+    dtype: DtypeSchema,
+    shape: Shape.optional(),
+    data: Bytes.optional(),
+    values: z.array(TensorValueSchema).optional(),
+  })
   .transform((written, context): Tensor => {
     try {
       return toTensor(written)
@@ -81,7 +89,9 @@ export function checkTensorBytes(tensor: Tensor): void {
   const expected = dtype === 'string' ? elements : elements * dtypeSizeBytes(dtype)
   if (actual === expected) return
   const unit = dtype === 'string' ? 'strings' : 'bytes'
-  throw new SomaError('model/input-mismatch', `tensor "${name}": ${dtype}[${shape.join(', ')}] takes ${expected} ${unit}, ${actual} came`, { details: { tensor: name, expected, actual, unit } })
+  throw new SomaError('model/input-mismatch', `tensor "${name}": ${dtype}[${shape.join(', ')}] takes ${expected} ${unit}, ${actual} came`, {
+    details: { tensor: name, expected, actual, unit },
+  })
 }
 
 /** The JSON form of a tensor, for clients that cannot take attachments. */

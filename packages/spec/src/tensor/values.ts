@@ -33,11 +33,15 @@ const integerRanges: Readonly<Partial<Record<Dtype, readonly [bigint, bigint]>>>
  * @throws {SomaError} `model/input-mismatch` for a value the dtype cannot hold, with its index.
  */
 export function encodeValues(dtype: Dtype, values: readonly TensorValue[]): Uint8Array {
-  if (dtype === 'string') return encodeStrings(values.map((value, index) => (typeof value === 'string' ? value : refuse(dtype, value, index))))
+  if (dtype === 'string')
+    return encodeStrings(values.map((value, index) => (typeof value === 'string' ? value : refuse(dtype, value, index))))
   if (dtype === 'bool') return Uint8Array.from(values, (value, index) => toBool(value, index))
-  if (dtype === 'int64' || dtype === 'uint64') return bytesOf(BigInt64Array.from(values, (value, index) => BigInt.asIntN(64, toInteger(dtype, value, index))))
+  if (dtype === 'int64' || dtype === 'uint64')
+    return bytesOf(BigInt64Array.from(values, (value, index) => BigInt.asIntN(64, toInteger(dtype, value, index))))
   if (dtype === 'bfloat16') return encodeBfloat16(values.map((value, index) => toFloat(dtype, value, index)))
-  const convert = integerRanges[dtype] ? (value: TensorValue, index: number) => Number(toInteger(dtype, value, index)) : (value: TensorValue, index: number) => toFloat(dtype, value, index)
+  const convert = integerRanges[dtype]
+    ? (value: TensorValue, index: number) => Number(toInteger(dtype, value, index))
+    : (value: TensorValue, index: number) => toFloat(dtype, value, index)
   return bytesOf(arrays[dtype].from(values.map(convert)))
 }
 
@@ -77,7 +81,8 @@ export function decodeStrings(data: Uint8Array): string[] {
   let offset = 0
   while (offset < data.byteLength) {
     const end = offset + 4 <= data.byteLength ? offset + 4 + view.getUint32(offset, true) : Infinity
-    if (end > data.byteLength) throw new SomaError('model/input-mismatch', `string ${strings.length} of the tensor runs past its ${data.byteLength} bytes`)
+    if (end > data.byteLength)
+      throw new SomaError('model/input-mismatch', `string ${strings.length} of the tensor runs past its ${data.byteLength} bytes`)
     strings.push(decodeUtf8(decoder, data.subarray(offset + 4, end), strings.length))
     offset = end
   }
@@ -113,7 +118,9 @@ function toFloat(dtype: Dtype, value: TensorValue, index: number): number {
 }
 
 function refuse(dtype: Dtype, value: TensorValue, index: number): never {
-  throw new SomaError('model/input-mismatch', `value ${index} (${JSON.stringify(value).slice(0, 40)}) does not fit ${dtype}`, { details: { index, dtype } })
+  throw new SomaError('model/input-mismatch', `value ${index} (${JSON.stringify(value).slice(0, 40)}) does not fit ${dtype}`, {
+    details: { index, dtype },
+  })
 }
 
 function fromBigInt(value: bigint): TensorValue {

@@ -20,7 +20,12 @@ export const QuotaSchema = z
   .strictObject({
     /** Calls in all, or per `windowMs` when that is given. */
     calls: z.number().int().nonnegative(),
-    windowMs: z.number().int().positive().max(366 * 24 * 3600 * 1000).optional(),
+    windowMs: z
+      .number()
+      .int()
+      .positive()
+      .max(366 * 24 * 3600 * 1000)
+      .optional(),
   })
   .meta({ id: 'Quota' })
 export type Quota = z.output<typeof QuotaSchema>
@@ -74,9 +79,15 @@ export function parseGrant(text: string): Pick<Grant, 'resource' | 'rights'> {
   const colon = text.lastIndexOf(':')
   const resource = ResourcePattern.safeParse(text.slice(0, Math.max(colon, 0)))
   const names = text.slice(colon + 1)
-  const parsed = z.array(RightSchema).min(1).safeParse(names === '*' ? [...rights] : names.split(','))
+  const parsed = z
+    .array(RightSchema)
+    .min(1)
+    .safeParse(names === '*' ? [...rights] : names.split(','))
   if (resource.success && parsed.success) return { resource: resource.data, rights: parsed.data }
-  throw new SomaError('call/invalid-input', `"${text}" is not a grant; expected <resource>:<right>[,<right>…] such as model/*:invoke, with rights ${rights.join(', ')} or *`)
+  throw new SomaError(
+    'call/invalid-input',
+    `"${text}" is not a grant; expected <resource>:<right>[,<right>…] such as model/*:invoke, with rights ${rights.join(', ')} or *`,
+  )
 }
 
 /** The short form of a grant, as `parseGrant` reads it. */

@@ -11,17 +11,33 @@ export const ConfigSchema = z.strictObject({
       port: z.number().int().min(0).max(65535).default(7662).describe('TCP port (SOMA on a keypad); 0 takes a free one'),
       allowedHosts: z.array(z.string()).default([]).describe('Extra Host header values to answer to'),
       allowedOrigins: z.array(z.string()).default([]).describe('Browser origins that may call, e.g. http://localhost:3000'),
-      bodyBytesMax: z.number().int().positive().default(256 * 1024 * 1024).describe('Largest request body, in bytes'),
+      bodyBytesMax: z
+        .number()
+        .int()
+        .positive()
+        .default(256 * 1024 * 1024)
+        .describe('Largest request body, in bytes'),
       connectionsMax: z.number().int().positive().default(2048).describe('Open connections at once'),
     })
     .prefault({}),
   models: z
     .strictObject({
       loadedMax: z.number().int().positive().default(4).describe('Models in memory at once; the least recently used idle one makes room'),
-      idleUnloadMs: z.number().int().nonnegative().default(5 * 60_000).describe('Unload a model after this long without a call; 0 never'),
+      idleUnloadMs: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(5 * 60_000)
+        .describe('Unload a model after this long without a call; 0 never'),
       queueMax: z.number().int().positive().default(256).describe('Calls waiting for one model'),
       threads: z.number().int().nonnegative().default(0).describe('CPU threads per engine; 0 decides from the CPUs this process may use'),
-      warmSpares: z.number().int().nonnegative().max(4).default(1).describe('Engine processes kept started without a model, per engine in use'),
+      warmSpares: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(4)
+        .default(1)
+        .describe('Engine processes kept started without a model, per engine in use'),
     })
     .prefault({}),
   install: z

@@ -134,7 +134,8 @@ function place(root: unknown, path: ReadonlyArray<string | number>, bytes: Uint8
 
 /** Own properties only: a path through `__proto__` or `constructor` finds nothing. */
 function ownValue(holder: unknown, key: string | number): unknown {
-  if (typeof holder !== 'object' || holder === null || holder instanceof Uint8Array || !Object.hasOwn(holder, key)) throw malformed('an attachment’s path leads nowhere')
+  if (typeof holder !== 'object' || holder === null || holder instanceof Uint8Array || !Object.hasOwn(holder, key))
+    throw malformed('an attachment’s path leads nowhere')
   return (holder as Record<string | number, unknown>)[key]
 }
 
@@ -144,7 +145,8 @@ export function decodeFrame(bytes: Uint8Array): unknown {
   const headerEnd = FRAME_PREFIX_BYTES + decodeFramePrefix(bytes)
   if (bytes.byteLength < headerEnd) throw malformed('its header is cut off')
   const header = decodeFrameHeader(bytes.subarray(FRAME_PREFIX_BYTES, headerEnd))
-  if (bytes.byteLength !== headerEnd + header.bodyBytes) throw malformed(`${bytes.byteLength - headerEnd} bytes follow its header, it says ${header.bodyBytes}`)
+  if (bytes.byteLength !== headerEnd + header.bodyBytes)
+    throw malformed(`${bytes.byteLength - headerEnd} bytes follow its header, it says ${header.bodyBytes}`)
   // A copy, so that attachments start at a multiple of 8 in their buffer.
   return attachBody(header, header.bodyBytes > 0 ? bytes.slice(headerEnd) : new Uint8Array(0))
 }
@@ -154,5 +156,7 @@ function malformed(why: string): SomaError {
 }
 
 function tooLarge(part: string, sizeBytes: number, sizeBytesMax: number): SomaError {
-  return new SomaError('call/too-large', `a frame's ${part} of ${sizeBytes} bytes is over the limit of ${sizeBytesMax}`, { details: { part, sizeBytes, sizeBytesMax } })
+  return new SomaError('call/too-large', `a frame's ${part} of ${sizeBytes} bytes is over the limit of ${sizeBytesMax}`, {
+    details: { part, sizeBytes, sizeBytesMax },
+  })
 }

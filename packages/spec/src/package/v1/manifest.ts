@@ -14,7 +14,20 @@ export const MANIFEST_BYTES_MAX = 1024 * 1024
 export const PACKAGE_FILES_MAX = 10_000
 
 /** Ours are upper case and Axon's are e.g. `FLOAT32`, `fp32`: one spelling inside. */
-const dtypeAliases: Readonly<Record<string, string>> = { fp16: 'float16', fp32: 'float32', fp64: 'float64', bf16: 'bfloat16', half: 'float16', float: 'float32', double: 'float64', boolean: 'bool', str: 'string', bytes: 'string', long: 'int64', int: 'int32' }
+const dtypeAliases: Readonly<Record<string, string>> = {
+  fp16: 'float16',
+  fp32: 'float32',
+  fp64: 'float64',
+  bf16: 'bfloat16',
+  half: 'float16',
+  float: 'float32',
+  double: 'float64',
+  boolean: 'bool',
+  str: 'string',
+  bytes: 'string',
+  long: 'int64',
+  int: 'int32',
+}
 const ManifestDtype = z.preprocess((value) => {
   const text = typeof value === 'string' ? value.toLowerCase() : value
   return typeof text === 'string' ? (dtypeAliases[text] ?? text) : text
@@ -35,7 +48,11 @@ const TensorEntry = z.looseObject({
 const FileEntry = z.looseObject({
   path: z.string().min(1).max(1024),
   size: z.number().int().nonnegative().optional(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/i, 'expected 64 hex digits').transform((hex) => hex.toLowerCase()).optional(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'expected 64 hex digits')
+    .transform((hex) => hex.toLowerCase())
+    .optional(),
 })
 
 const ExecutionFile = z.union([z.string(), FileEntry]).transform((entry) => (typeof entry === 'string' ? { path: entry } : entry))
@@ -80,7 +97,9 @@ function rolesOfList(entries: ReadonlyArray<{ path: string }>): Record<string, {
  */
 export function checkPackagePath(path: string): string {
   const refuse = (reason: string): never => {
-    throw new SomaError('package/unsafe-path', `the path ${JSON.stringify(path.slice(0, 200))} is refused: ${reason}`, { details: { path: path.slice(0, 200), reason } })
+    throw new SomaError('package/unsafe-path', `the path ${JSON.stringify(path.slice(0, 200))} is refused: ${reason}`, {
+      details: { path: path.slice(0, 200), reason },
+    })
   }
   if (path.includes('\0')) return refuse('it holds a NUL')
   if (path.includes('\\')) return refuse('it holds a backslash')

@@ -3,7 +3,10 @@ import { z } from 'zod'
 export const SMI_VERSION = 1
 
 /** What a model does, in the words hubs use for it. */
-export const TaskSchema = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/).max(64)
+export const TaskSchema = z
+  .string()
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+  .max(64)
 
 /**
  * How an engine recognises a package that brings no manifest: every role's glob must match exactly one file.

@@ -51,4 +51,6 @@ export const TensorSpecSchema = z.strictObject({
   description: z.string().max(1000).optional(),
 })
 
-export const SignatureSchema = z.strictObject({ inputs: z.array(TensorSpecSchema), outputs: z.array(TensorSpecSchema) }).meta({ id: 'Signature' })
+export const SignatureSchema = z
+  .strictObject({ inputs: z.array(TensorSpecSchema), outputs: z.array(TensorSpecSchema) })
+  .meta({ id: 'Signature' })

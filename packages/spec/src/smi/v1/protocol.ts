@@ -8,7 +8,13 @@ import { ModelPackageSchema, SignatureSchema } from './model.ts'
  * SMI v1 on the wire: the multiplexed calls of `@soma/wire`, in frames, on the engine's stdin and stdout.
  * The host calls these methods; `infer` and `generate` may overlap and may be cancelled. stderr is free text for the log.
  */
-const HostFactsSchema = z.strictObject({ platform: z.string(), arch: z.string(), cpus: z.number(), memoryBytes: z.number(), memoryAvailableBytes: z.number() })
+const HostFactsSchema = z.strictObject({
+  platform: z.string(),
+  arch: z.string(),
+  cpus: z.number(),
+  memoryBytes: z.number(),
+  memoryAvailableBytes: z.number(),
+})
 const LoadOptionsSchema = z.strictObject({ threads: z.number().int().positive(), settings: z.record(z.string(), z.unknown()) })
 const LoadSchema = z.strictObject({ package: ModelPackageSchema, options: LoadOptionsSchema })
 const MemorySchema = z.strictObject({ residentBytes: z.number().nonnegative() })

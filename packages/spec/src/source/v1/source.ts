@@ -11,7 +11,10 @@ export interface SourceDeps {
 }
 
 /** HTTP as sources need it: redirects followed, proxies honoured, no retries (the installer retries). */
-export type HttpFetch = (url: string, options: { readonly headers?: Readonly<Record<string, string>>; readonly signal: AbortSignal }) => Promise<HttpReply>
+export type HttpFetch = (
+  url: string,
+  options: { readonly headers?: Readonly<Record<string, string>>; readonly signal: AbortSignal },
+) => Promise<HttpReply>
 
 export interface HttpReply {
   readonly status: number

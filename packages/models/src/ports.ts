@@ -1,0 +1,51 @@
+import type { BlobDigest } from '@soma/core'
+import type { Manifest, ModelPackage, Signature } from '@soma/spec'
+
+/** An installed package, as the registry's record keeps it. */
+export interface InstalledModel {
+  readonly name: string
+  readonly version: string
+  /** The pinned reference it was installed from. */
+  readonly reference: string
+  readonly format: string
+  readonly task: string
+  /** Id of the engine that runs it, and the manifest's settings for it. */
+  readonly engine: string
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly licence: string | null
+  readonly files: readonly InstalledFile[]
+  /** Read from the files where the format says it, else from the manifest; null when only the engine knows, after loading. */
+  readonly signature: Signature | null
+  readonly manifest: Manifest
+  /** sha256 over the sorted list of file paths and digests: equal packages have equal digests. */
+  readonly digest: BlobDigest
+  readonly installedAt: number
+}
+
+export interface InstalledFile {
+  readonly path: string
+  readonly role: string | null
+  readonly sizeBytes: number
+  readonly digest: BlobDigest
+}
+
+/** What the runtime needs of the registry. */
+export interface Registry {
+  /** @throws {SomaError} `model/not-found` with the nearest names in `details.nearest`; `store/corrupt`. */
+  get(name: string): InstalledModel
+  list(): InstalledModel[]
+  /**
+   * Lays the package's files out in a folder, by link, and leases its blobs, until disposed.
+   * @throws {SomaError} `package/corrupt` when a blob is missing or has the wrong size.
+   */
+  open(model: InstalledModel): Promise<ModelPackage & AsyncDisposable>
+}
+
+/** What the registry's handlers need of the runtime. */
+export interface Running {
+  isLoaded(name: string): boolean
+  /** True while calls of this model run or wait. */
+  isBusy(name: string): boolean
+  /** Ends the model's process once its calls are done. @returns whether it was loaded. */
+  unload(name: string): Promise<boolean>
+}

@@ -1,0 +1,22 @@
+export interface StoredRecord {
+  readonly key: string
+  readonly value: unknown
+  /** sha256 of the stored JSON text, lower-case hex. */
+  readonly digest: string
+}
+
+/** Keyed JSON documents. Written by `Store.commit` only; each row carries a checksum that every read checks. */
+export interface Records {
+  /** @throws {SomaError} `store/corrupt` naming the record. */
+  get(kind: string, key: string): StoredRecord | undefined
+  /** All records of a kind, by key. @throws {SomaError} `store/corrupt` naming the record. */
+  list(kind: string): StoredRecord[]
+  /** As `list`, but a corrupt row is reported instead of thrown, so that one flipped bit does not hide the others. */
+  scan(kind: string): Array<StoredRecord | { readonly key: string; readonly corrupt: string }>
+  count(kind: string): number
+  /** Every row of every kind as `kind/key` → digest computed from its bytes (not the stored one), and rows whose checksum fails. */
+  digests(): { readonly digests: ReadonlyMap<string, string>; readonly corrupt: readonly string[] }
+}
+
+/** The digest a value will have once stored. */
+export type RecordDigest = (value: unknown) => string

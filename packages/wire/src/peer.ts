@@ -1,0 +1,31 @@
+import type { SomaError } from '@soma/core'
+import type { CallOptions, CallStream } from '@soma/spec'
+
+/** One end of a connection that carries many calls at once, in both directions. SMI and IPC are both this. */
+export interface Peer extends AsyncDisposable {
+  /** @throws {SomaError} what the other side answered; `engine/crashed`-like codes are the caller's to give: a lost connection is `lost`. */
+  call(method: string, input: unknown, options?: CallOptions): Promise<unknown>
+  stream(method: string, input: unknown, options?: CallOptions): CallStream<unknown, unknown>
+  /** Resolves once the connection is over: with the reason, or undefined after an orderly close. */
+  readonly closed: Promise<SomaError | undefined>
+  /** Calls of either direction under way. */
+  readonly active: number
+}
+
+/** How a peer answers. Returning an async generator streams its events and then its return value. */
+export type Answer = (
+  method: string,
+  input: unknown,
+  ctx: { readonly signal: AbortSignal },
+) => Promise<unknown> | AsyncGenerator<unknown, unknown, void>
+
+export interface PeerOptions {
+  /** Absent: this end only asks. */
+  readonly answer?: Answer
+  /** Calls from the other side at once; more are refused with `resource/exhausted`. */
+  readonly concurrencyMax: number
+  /** Events in flight per stream before the sender waits for the reader. */
+  readonly streamWindow: number
+  /** The error that calls under way get when the connection is lost. */
+  readonly lost: (reason: unknown) => SomaError
+}
