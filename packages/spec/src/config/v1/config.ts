@@ -3,7 +3,12 @@ import { z } from 'zod'
 
 /** Every setting of `config.toml`, by its dotted key. Descriptions are what `soma config list` shows. */
 export const ConfigSchema = z.strictObject({
-  log: z.strictObject({ level: z.enum(logLevels).default('info').describe('Least severe level that is logged') }).prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).default('info').describe('Least severe level that is logged'),
+      format: z.enum(['auto', 'json', 'text']).default('auto').describe('Form of a log line; auto is text on a terminal and JSON elsewhere'),
+    })
+    .prefault({}),
   http: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Serve the HTTP face'),
