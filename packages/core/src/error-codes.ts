@@ -17,6 +17,13 @@ export const errorCodes = {
   'call/unknown': code(404, 64, false, 'No system call has this name. `soma calls` lists the table.'),
   'call/invalid-input': code(400, 65, false, 'The input does not match the call’s schema. The details name the field.'),
   'call/malformed': code(400, 65, false, 'The bytes are not a well-formed request: broken frame, JSON or UTF-8.'),
+  'call/unsupported-media-type': code(
+    415,
+    65,
+    false,
+    'The call takes no body of this content type or encoding. JSON and application/x-soma-frame always work.',
+  ),
+  'call/method-not-allowed': code(405, 64, false, 'The path exists, but not with this method. The Allow header lists those it has.'),
   'call/too-large': code(413, 65, false, 'The request, frame or document is over its limit. The details name the limit.'),
   'call/cancelled': code(499, 130, false, 'The caller cancelled, or went away.'),
   'call/timeout': code(504, 75, true, 'The call took longer than its limit.'),

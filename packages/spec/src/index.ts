@@ -1,11 +1,12 @@
 export { type AuditEntry, AuditEntrySchema, type Checkpoint } from './calls/audit.ts'
-export { type CallDefinition, type Cost, type HttpMethod, type HttpRoute, defineCall } from './calls/define-call.ts'
+export { type CallDefinition, type Cost, type HttpMethod, type HttpRoute, type RawBody, defineCall } from './calls/define-call.ts'
 export type {
   CallContext,
   CallOptions,
   CallStream,
   Caller,
   Calls,
+  DispatchOptions,
   Dispatched,
   Dispatcher,
   Effects,
@@ -46,15 +47,23 @@ export {
   rights,
 } from './capability/v1/capability.ts'
 export { type Config, ConfigSchema } from './config/v1/config.ts'
+export { callsReferenceMarkdown } from './docs/calls-reference.ts'
+export { clientCallsModule } from './docs/client-calls.ts'
+export { type CallDescription, commonErrors, describeCalls } from './docs/describe-calls.ts'
+export { errorsReferenceMarkdown } from './docs/errors-reference.ts'
+export { type JsonSchema, type JsonValue, type SchemaSide, jsonSchema } from './docs/json-schema.ts'
 export {
   FRAME_CONTENT_TYPE,
   FRAME_PREFIX_BYTES,
   type FrameHeader,
+  type PackedFrame,
   attachBody,
+  checkFrameHeaderSize,
   decodeFrame,
   decodeFrameHeader,
   decodeFramePrefix,
   encodeFrame,
+  packFrame,
 } from './frame/v1/frame.ts'
 export type { Metric, MetricSample } from './metric.ts'
 export {
@@ -89,18 +98,33 @@ export {
   type TensorSpec,
 } from './smi/v1/model.ts'
 export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
+export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'
+export { readDocument } from './source/v1/http-document.ts'
+export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
+export { publicUrl } from './source/v1/public-url.ts'
 export type {
   Artifact,
   CreateSource,
   Download,
   DownloadOptions,
+  HttpConnection,
   HttpFetch,
   HttpReply,
+  HttpRequest,
   Integrity,
   Resolution,
   Source,
   SourceDeps,
 } from './source/v1/source.ts'
 export { type Dtype, DtypeSchema, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
-export { Bytes, type Tensor, type TensorJson, TensorSchema, checkTensorBytes, elementCount, tensorToJson } from './tensor/tensor.ts'
+export {
+  Bytes,
+  type Tensor,
+  type TensorJson,
+  TensorJsonSchema,
+  TensorSchema,
+  checkTensorBytes,
+  elementCount,
+  tensorToJson,
+} from './tensor/tensor.ts'
 export { type TensorValue, decodeStrings, decodeValues, encodeStrings, encodeValues } from './tensor/values.ts'

@@ -11,6 +11,13 @@ export interface Cost {
   readonly calls: number
 }
 
+/** How a body of any other content type becomes input fields; path and query give the rest. */
+export interface RawBody {
+  /** Query parameters that are not input fields but say how to read the body: name → description. */
+  readonly parameters: Readonly<Record<string, string>>
+  read(body: Uint8Array, parameters: Readonly<Record<string, string>>): Readonly<Record<string, unknown>>
+}
+
 /** One row of the system-call table. Everything that faces, clients and docs know of a call is here. */
 export interface CallDefinition<
   Input extends z.ZodType = z.ZodType,
@@ -33,11 +40,8 @@ export interface CallDefinition<
   /** Changes state: its effects, audit entry and events are committed together before it is acknowledged. */
   readonly mutates?: boolean
   readonly http: HttpRoute
-  /**
-   * Accepts a request body that is not JSON, so that `curl --data-binary @picture.png` works: builds the input's
-   * remaining fields from it. Query fields are applied before.
-   */
-  raw?(body: Uint8Array, contentType: string, query: Readonly<Record<string, string>>): Readonly<Record<string, unknown>>
+  /** Accepts a request body that is neither JSON nor a frame, so that `curl --data-binary @picture.png` works. */
+  readonly raw?: RawBody
   /** The codes that are this call's own; every call may also fail with `call/*`, `capability/*` and `internal`. */
   readonly errors: readonly ErrorCode[]
 }

@@ -29,8 +29,12 @@ export interface Effects {
   delete(kind: string, key: string): void
   /** Sends an event when the call has been committed. */
   emit(event: Pick<SomaEvent, 'name' | 'resource' | 'data'>): void
+  /** Runs right before the commit, in the same turn, so that nothing can come between: a throw fails the call and nothing is written. */
+  require(check: () => void): void
   /** Runs when the changes are durable, before the caller hears of it: to bring caches up to date. Must not throw. */
   committed(action: () => void): void
+  /** Runs when the call is over, committed or not, after what `committed` runs: to let go of leases that its effects needed. Must not throw. */
+  settled(action: () => void): void
 }
 
 /** How a unary call is carried out. */
@@ -73,13 +77,18 @@ export interface Calls {
   ): CallStream<CallEvent<Name>, CallOutput<Name>>
 }
 
+export interface DispatchOptions extends CallOptions {
+  /** Made by the face when its answers name the call even if it is refused; the kernel makes one when absent. */
+  readonly callId?: CallId | undefined
+}
+
 /** The kernel as faces see it. */
 export interface Dispatcher {
   /**
    * Runs one call. Unary calls give their output; streaming ones a stream whose events must be read.
    * @throws {SomaError} anything the call, or the steps before it, may fail with.
    */
-  dispatch(caller: Caller, name: string, input: unknown, options?: CallOptions): Promise<Dispatched>
+  dispatch(caller: Caller, name: string, input: unknown, options?: DispatchOptions): Promise<Dispatched>
   /** The principal behind a bearer token. @throws {SomaError} `capability/unauthenticated`. */
   authenticate(token: string): PrincipalId
 }

@@ -177,10 +177,11 @@ export const modelInfer = defineCall({
   output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'invoke' }),
   http: 'POST /v1/models/{model}/infer',
-  /** One encoded picture, sound or the like becomes the tensor `?input=<name>`, `image` by default: uint8[bytes]. */
-  raw: (body, _contentType, query) => ({
-    inputs: [{ name: query['input'] ?? 'image', dtype: 'uint8', shape: [body.byteLength], data: body }],
-  }),
+  /** One encoded picture, sound or the like becomes one tensor, uint8[bytes]. */
+  raw: {
+    parameters: { input: 'Name of the input tensor that the body becomes, as uint8[bytes]; `image` when absent' },
+    read: (body, { input = 'image' }) => ({ inputs: [{ name: input, dtype: 'uint8', shape: [body.byteLength], data: body }] }),
+  },
   errors: runErrors,
 })
 

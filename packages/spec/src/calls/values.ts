@@ -20,9 +20,19 @@ export const ByteCount = z.number().int().nonnegative()
 /** Records asked for at once. */
 export const Limit = z.number().int().positive().max(1000)
 
-export const CapabilityIdSchema = z.string().refine((text): text is CapabilityId => isCapabilityId(text), 'expected cap_ and 16 characters')
-export const CallIdSchema = z.string().refine((text): text is CallId => isCallId(text), 'expected call_ and 16 characters')
-export const BlobDigestSchema = z.string().refine((text): text is BlobDigest => isBlobDigest(text), 'expected sha256: and 64 hex digits')
+/** The patterns are for readers of the JSON Schema, where a refinement does not show. */
+export const CapabilityIdSchema = z
+  .string()
+  .refine((text): text is CapabilityId => isCapabilityId(text), 'expected cap_ and 16 characters')
+  .meta({ pattern: '^cap_[0-9a-z]{16}$' })
+export const CallIdSchema = z
+  .string()
+  .refine((text): text is CallId => isCallId(text), 'expected call_ and 16 characters')
+  .meta({ pattern: '^call_[0-9a-z]{16}$' })
+export const BlobDigestSchema = z
+  .string()
+  .refine((text): text is BlobDigest => isBlobDigest(text), 'expected sha256: and 64 hex digits')
+  .meta({ pattern: '^sha256:[0-9a-f]{64}$' })
 export const PrincipalSchema = z
   .string()
   .regex(/^(owner|anonymous|token:tok_[0-9a-z]{16})$/, 'expected owner, anonymous or token:<id>')

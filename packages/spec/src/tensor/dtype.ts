@@ -18,7 +18,8 @@ export const dtypes = [
   'string',
 ] as const
 export type Dtype = (typeof dtypes)[number]
-export const DtypeSchema = z.enum(dtypes)
+// Marked pure so that browser bundles, which need only the sizes, leave zod out.
+export const DtypeSchema = /* @__PURE__ */ z.enum(dtypes)
 
 const bytesPerElement: Readonly<Record<Dtype, number>> = {
   float16: 2,

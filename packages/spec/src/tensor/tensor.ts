@@ -49,6 +49,14 @@ export const TensorSchema = z
   .meta({ id: 'Tensor' })
 
 /** A tensor as JSON clients read it back: with `values`, and no `data`. */
+export const TensorJsonSchema = z.strictObject({
+  name: TensorName,
+  dtype: DtypeSchema,
+  shape: Shape,
+  values: z
+    .array(TensorValueSchema)
+    .describe('Row-major; 64-bit integers beyond 2^53 as decimal strings, NaN and infinities as their names'),
+})
 export interface TensorJson extends Omit<Tensor, 'data'> {
   readonly values: readonly TensorValue[]
 }
