@@ -1,6 +1,7 @@
 export { abortError, throwIfAborted } from './abort.ts'
 export { assert, defined } from './assert.ts'
 export type { Brand } from './brand.ts'
+export { releaseBytes } from './bytes.ts'
 export type { Clock } from './clock.ts'
 export { type ErrorCode, type ErrorCodeInfo, errorCodes, isErrorCode } from './error-codes.ts'
 export { type ErrorDetails, type Problem, SomaError, type SomaErrorOptions, isSomaError, toSomaError } from './error.ts'
@@ -22,3 +23,4 @@ export { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES_MAX, JSON_DEPTH_MAX, NAME_LENG
 export { type Json, canonicalJson, parseJson } from './json.ts'
 export { type Log, type LogFields, type LogLevel, type LogOptions, type LogRecord, createLog, logLevels, redact, silentLog } from './log.ts'
 export { type Rng, createSeededRng, randomId, randomInteger } from './rng.ts'
+export { VERSION } from './version.ts'
