@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
 const NODE_MAJOR_MIN = 24
-/** npm ci takes under a minute on a slow line; after this another run's lock is not believed any more. */
+/** An install takes a minute or two; after this another run's lock is not believed any more. */
 const INSTALL_WAIT_MS_MAX = 15 * 60_000
 const LOCK_POLL_MS = 250
 
@@ -36,7 +36,11 @@ function isInstalled() {
   if (!found) return false
   const same = (path) => wanted[path]?.version === found[path]?.version && wanted[path]?.integrity === found[path]?.integrity
   const required = Object.keys(wanted).filter((path) => path !== '' && !wanted[path].optional)
-  return required.every((path) => found[path] && same(path)) && Object.keys(found).every((path) => wanted[path] && same(path))
+  // The lock file may lack optional packages of platforms that its author's registry did not have.
+  return (
+    required.every((path) => found[path] && same(path)) &&
+    Object.keys(found).every((path) => (wanted[path] ? same(path) : found[path].optional))
+  )
 }
 
 function readPackages(path) {
@@ -57,7 +61,7 @@ async function install() {
     await sleep(LOCK_POLL_MS)
   }
   try {
-    if (!isInstalled()) await npmCi()
+    if (!isInstalled()) await npmInstall()
   } finally {
     rmSync(lock, { force: true })
   }
@@ -93,17 +97,20 @@ function isAlive(pid) {
   }
 }
 
-async function npmCi() {
+async function npmInstall() {
   const started = Date.now()
-  console.error('Installing dependencies (about 350 MB on disk, once)…')
+  console.error('Installing dependencies (about 700 MB on disk, once)…')
   const [command, args] = npmCommand()
-  // No dependency needs its install script, and npm before 11.19 would run them all.
-  const options = ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', ...cacheOptions()]
+  // npm rewrites its record last: without it, an install that was killed half-way is not taken for a whole one.
+  rmSync(join(modules, '.package-lock.json'), { force: true })
+  // Not `npm ci`: it refuses a lock file that lacks other platforms' optional packages. Versions and hashes are the lock
+  // file's all the same. No dependency needs its install script, and npm before 11.19 would run them all.
+  const options = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', ...cacheOptions()]
   const { code, signal } = await finish(spawn(command, [...args, ...options], { cwd: root, stdio: ['ignore', 2, 2] }), 'npm')
   if (signal) process.kill(process.pid, signal)
   if (code !== 0)
     throw new BootstrapError(
-      `npm ci failed (exit code ${code}), see above.\n` +
+      `npm install failed (exit code ${code}), see above.\n` +
         'next: check the network and the registry (`npm ping`; a proxy goes into HTTPS_PROXY), then run the same command again.',
     )
   console.error(`Dependencies are ready (${((Date.now() - started) / 1000).toFixed(0)} s).`)
