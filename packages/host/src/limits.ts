@@ -30,3 +30,17 @@ export const PID_FILE_BYTES_MAX = 4096
 export const REAP_WAIT_MS_MAX = 2000
 /** How long the rest of an ended child's stderr is waited for: it is in the pipe already, unless somebody else holds its other end. */
 export const STDERR_DRAIN_MS_MAX = 500
+/** Connecting over a bad mobile link takes 3 s; after this the host is not there. */
+export const HTTP_CONNECT_MS_MAX = 10_000
+/** Registries that build an index page on demand take up to 30 s for the first byte. */
+export const HTTP_HEADERS_MS_MAX = 60_000
+/** Silence inside a body. The installer resumes what is cut, so waiting longer gains nothing. */
+export const HTTP_IDLE_MS_MAX = 30_000
+/** Hubs use up to three (permanent link, object store, CDN); curl and browsers allow 20 to 50. */
+export const HTTP_REDIRECTS_MAX = 10
+/** Sockets to one host: parallel files of a few installs. More is impolite, and slower over one link. */
+export const HTTP_CONNECTIONS_PER_HOST_MAX = 16
+/** Different sets of certificates and proxies kept connected; the environment's, npm's and pip's are three. */
+export const HTTP_AGENTS_MAX = 8
+/** Read ahead of a body's reader: four socket reads. 64 KiB reached 0.7× of this throughput. */
+export const HTTP_BODY_BUFFER_BYTES = 256 * 1024
