@@ -17,26 +17,23 @@ export function parseJson(bytes: Uint8Array | string, what = 'the message'): unk
   } catch (cause) {
     throw new SomaError('call/malformed', `${what} is not valid JSON: ${(cause as Error).message}`, { cause })
   }
-  checkDepth(value, what)
+  if (isDeeper(value, JSON_DEPTH_MAX))
+    throw new SomaError('call/too-large', `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`, {
+      details: { depthMax: JSON_DEPTH_MAX },
+    })
   return value
 }
 
-/** Iterative, because the point is to survive values that a recursive walk would not. */
-function checkDepth(root: unknown, what: string): void {
-  let level: unknown[] = [root]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > JSON_DEPTH_MAX)
-      throw new SomaError('call/too-large', `${what} is nested deeper than ${JSON_DEPTH_MAX} levels`, {
-        details: { depthMax: JSON_DEPTH_MAX },
-      })
-    const next: unknown[] = []
-    for (const value of level) {
-      // A loop, not `push(...)`: spreading a million values would overflow the stack.
-      if (typeof value === 'object' && value !== null)
-        for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child)
-    }
-    level = next
+/** Recursive, but only as deep as the limit: `levels` is what is left of it. On every message's path, so it allocates nothing. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels < 0) return true
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object' && isDeeper(item, levels - 1)) return true
+    return false
   }
+  for (const key in value) if (isDeeper((value as Record<string, unknown>)[key], levels - 1)) return true
+  return false
 }
 
 /** JSON with sorted keys and no white space, so that equal values give equal digests. */

@@ -70,11 +70,14 @@ export {
   MANIFEST_BYTES_MAX,
   MANIFEST_FILE_NAME,
   type Manifest,
+  type ManifestFile,
   ManifestSchema,
   PACKAGE_FILES_MAX,
   checkPackagePath,
   manifestApiVersions,
 } from './package/v1/manifest.ts'
+export { inputError, parseInput } from './parse.ts'
+export { checkInputs } from './smi/v1/check-inputs.ts'
 export { type EngineDescriptor, EngineDescriptorSchema, type PackageLayout, SMI_VERSION } from './smi/v1/descriptor.ts'
 export type {
   Engine,

@@ -42,7 +42,8 @@ export const TensorSchema = z
     try {
       return toTensor(written)
     } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message })
+      // With the error itself, so that `parseInput` can throw it: `model/input-mismatch` says more than "invalid".
+      context.addIssue({ code: 'custom', message: (error as Error).message, params: { error } })
       return z.NEVER
     }
   })
@@ -98,7 +99,7 @@ export function checkTensorBytes(tensor: Tensor): void {
   if (actual === expected) return
   const unit = dtype === 'string' ? 'strings' : 'bytes'
   throw new SomaError('model/input-mismatch', `tensor "${name}": ${dtype}[${shape.join(', ')}] takes ${expected} ${unit}, ${actual} came`, {
-    details: { tensor: name, expected, actual, unit },
+    details: { input: name, expected, actual, unit },
   })
 }
 

@@ -138,7 +138,8 @@ function bytesOf(array: { readonly buffer: ArrayBufferLike; readonly byteOffset:
 
 function alignedCopy(data: Uint8Array, elementBytes: number): ArrayBuffer {
   const whole = data.byteLength - (data.byteLength % elementBytes)
-  return data.slice(0, whole).buffer
+  // Not `slice`: a Buffer's would be a view into its pool.
+  return new Uint8Array(data.subarray(0, whole)).buffer
 }
 
 /** bfloat16 is the upper half of a float32, rounded to nearest even. */

@@ -32,35 +32,62 @@ interface Found {
   readonly bytes: Uint8Array
 }
 
+/** A frame before its header is bytes: for writers that have a faster way to make them. */
+export interface PackedFrame {
+  readonly header: string
+  /** Attachments and padding, in order. */
+  readonly body: readonly Uint8Array[]
+}
+
+/**
+ * Splits a message whose leaves are JSON values or `Uint8Array`s; attachments are not copied.
+ * @throws {SomaError} `call/too-large` when the body is over its limit.
+ */
+export function packFrame(message: unknown): PackedFrame {
+  if (!holdsBytes(message)) return { header: JSON.stringify({ message } satisfies FrameHeader), body: [] }
+  const found: Found[] = []
+  const bare = extract(message, [], found)
+  const body: Uint8Array[] = []
+  const attachments: FrameAttachment[] = []
+  let offset = 0
+  for (const { path, bytes } of found) {
+    attachments.push({ path, begin: offset, end: offset + bytes.byteLength })
+    body.push(bytes)
+    const padding = (ALIGNMENT_BYTES - (bytes.byteLength % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES
+    if (padding > 0) body.push(new Uint8Array(padding))
+    offset += bytes.byteLength + padding
+  }
+  if (offset > FRAME_BODY_BYTES_MAX) throw tooLarge('body', offset, FRAME_BODY_BYTES_MAX)
+  return { header: JSON.stringify({ message: bare, bodyBytes: offset, attachments } satisfies FrameHeader), body }
+}
+
 /**
  * Encodes a message whose leaves are JSON values or `Uint8Array`s.
  * @returns the frame as parts to be written in order; attachments are not copied.
  * @throws {SomaError} `call/too-large` when the header or body is over its limit.
  */
 export function encodeFrame(message: unknown): Uint8Array[] {
-  const found: Found[] = []
-  const bare = extract(message, [], found)
-  const parts: Uint8Array[] = []
-  const attachments: FrameAttachment[] = []
-  let offset = 0
-  for (const { path, bytes } of found) {
-    attachments.push({ path, begin: offset, end: offset + bytes.byteLength })
-    parts.push(bytes)
-    const padding = (ALIGNMENT_BYTES - (bytes.byteLength % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES
-    if (padding > 0) parts.push(new Uint8Array(padding))
-    offset += bytes.byteLength + padding
-  }
-  if (offset > FRAME_BODY_BYTES_MAX) throw tooLarge('body', offset, FRAME_BODY_BYTES_MAX)
-  return [encodeHead(found.length > 0 ? { message: bare, bodyBytes: offset, attachments } : { message: bare }), ...parts]
-}
-
-function encodeHead(header: FrameHeader): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(header))
-  if (json.byteLength > FRAME_HEADER_BYTES_MAX) throw tooLarge('header', json.byteLength, FRAME_HEADER_BYTES_MAX)
+  const { header, body } = packFrame(message)
+  const json = new TextEncoder().encode(header)
+  checkFrameHeaderSize(json.byteLength)
   const head = new Uint8Array(FRAME_PREFIX_BYTES + json.byteLength)
   new DataView(head.buffer).setUint32(0, json.byteLength, true)
   head.set(json, FRAME_PREFIX_BYTES)
-  return head
+  return [head, ...body]
+}
+
+/** @throws {SomaError} `call/too-large` when a header has more bytes than a reader takes. */
+export function checkFrameHeaderSize(sizeBytes: number): void {
+  if (sizeBytes > FRAME_HEADER_BYTES_MAX) throw tooLarge('header', sizeBytes, FRAME_HEADER_BYTES_MAX)
+}
+
+/** Most messages carry no attachment: they are sent as they are. */
+function holdsBytes(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (value instanceof Uint8Array) return true
+  if (Array.isArray(value)) return value.some(holdsBytes)
+  for (const key in value) if (holdsBytes((value as Record<string, unknown>)[key])) return true
+  return false
 }
 
 function extract(value: unknown, path: Array<string | number>, found: Found[]): unknown {
@@ -83,8 +110,8 @@ function holdsObjects(items: readonly unknown[]): boolean {
  * @throws {SomaError} `call/too-large` when the header is over its limit.
  */
 export function decodeFramePrefix(prefix: Uint8Array): number {
-  const length = new DataView(prefix.buffer, prefix.byteOffset, FRAME_PREFIX_BYTES).getUint32(0, true)
-  if (length > FRAME_HEADER_BYTES_MAX) throw tooLarge('header', length, FRAME_HEADER_BYTES_MAX)
+  const length = ((prefix[0] ?? 0) | ((prefix[1] ?? 0) << 8) | ((prefix[2] ?? 0) << 16) | ((prefix[3] ?? 0) << 24)) >>> 0
+  checkFrameHeaderSize(length)
   return length
 }
 
@@ -100,6 +127,7 @@ export function decodeFrameHeader(json: Uint8Array): FrameHeader & { readonly bo
   if (bodyBytes > FRAME_BODY_BYTES_MAX) throw tooLarge('body', bodyBytes, FRAME_BODY_BYTES_MAX)
   const attachments = header.attachments ?? []
   if (!Array.isArray(attachments) || attachments.length > ATTACHMENTS_MAX) throw malformed('attachments is not a list within its limit')
+  if (!attachments.every(isAttachment)) throw malformed('an attachment has no path of names and positions')
   return { message: header.message, bodyBytes, attachments }
 }
 
@@ -117,11 +145,17 @@ export function attachBody(header: FrameHeader, body: Uint8Array): unknown {
   return message
 }
 
-function attachmentBytes(attachment: FrameAttachment, body: Uint8Array): Uint8Array {
-  const { path, begin, end } = attachment
+function attachmentBytes({ begin, end }: FrameAttachment, body: Uint8Array): Uint8Array {
   const inside = Number.isSafeInteger(begin) && Number.isSafeInteger(end) && begin >= 0 && begin <= end && end <= body.byteLength
-  if (!inside || !Array.isArray(path)) throw malformed('an attachment lies outside the body')
+  if (!inside) throw malformed('an attachment lies outside the body')
   return body.subarray(begin, end)
+}
+
+/** Keys that are objects must not get near a property access: they would be asked for their `toString`. */
+function isAttachment(value: unknown): value is FrameAttachment {
+  if (typeof value !== 'object' || value === null) return false
+  const { path } = value as { readonly path?: unknown }
+  return Array.isArray(path) && path.every((key) => typeof key === 'string' || typeof key === 'number')
 }
 
 function place(root: unknown, path: ReadonlyArray<string | number>, bytes: Uint8Array): void {
@@ -148,7 +182,7 @@ export function decodeFrame(bytes: Uint8Array): unknown {
   if (bytes.byteLength !== headerEnd + header.bodyBytes)
     throw malformed(`${bytes.byteLength - headerEnd} bytes follow its header, it says ${header.bodyBytes}`)
   // A copy, so that attachments start at a multiple of 8 in their buffer.
-  return attachBody(header, header.bodyBytes > 0 ? bytes.slice(headerEnd) : new Uint8Array(0))
+  return attachBody(header, header.bodyBytes > 0 ? new Uint8Array(bytes.subarray(headerEnd)) : new Uint8Array(0))
 }
 
 function malformed(why: string): SomaError {

@@ -1,0 +1,6 @@
+export { type Channel, type ChannelOptions, type ChannelReceiver, createChannel } from './channel.ts'
+export { createPeer } from './create-peer.ts'
+export type { FrameLimits } from './decoder.ts'
+export type { Answer, Peer, PeerOptions } from './peer.ts'
+export { runEngineMain } from './engine/main.ts'
+export { type ServeEngineOptions, serveEngine } from './engine/serve.ts'
