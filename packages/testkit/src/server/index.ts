@@ -1,0 +1,21 @@
+export { type ArchiveFiles, tarGzOf, tarOf, zipOf } from './archives.ts'
+export {
+  type Fault,
+  answers,
+  corruptsByte,
+  cutsAfter,
+  drips,
+  hasEtag,
+  ignoresIfRange,
+  ignoresRange,
+  misstatesLength,
+  redirectsTo,
+  resets,
+  stallsAfter,
+  truncatesTo,
+} from './faults.ts'
+export { type FaultyServer, type SeenRequest, createFaultyServer } from './faulty-server.ts'
+export { type NpmPackage, type NpmRegistryOptions, type NpmVersion, npmRegistry } from './npm-registry.ts'
+export { type PypiFile, type PypiIndexOptions, pypiIndex } from './pypi-index.ts'
+export { type Reply } from './reply.ts'
+export { type Content, type Repeated, type ServedFile, type ServedRequest } from './served-file.ts'

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto'
+import type { ServedFile, ServedRequest } from './served-file.ts'
+
+export interface NpmVersion {
+  readonly tarball: Uint8Array
+  /** More of package.json: licence, description, deprecated. */
+  readonly manifest?: Readonly<Record<string, unknown>>
+}
+
+export interface NpmPackage {
+  readonly versions: Readonly<Record<string, NpmVersion>>
+  /** `latest` is the last version unless named here. */
+  readonly tags?: Readonly<Record<string, string>>
+}
+
+export interface NpmRegistryOptions {
+  /** Where on the server, without a slash at the end: `/npm`. */
+  readonly at: string
+  readonly authorization?: string
+}
+
+/** Files for `createFaultyServer` that look to npm's own client like a registry: packuments and tarballs. */
+export function npmRegistry(packages: Readonly<Record<string, NpmPackage>>, options: NpmRegistryOptions): Record<string, ServedFile> {
+  const files: Record<string, ServedFile> = {}
+  const auth = options.authorization === undefined ? {} : { authorization: options.authorization }
+  for (const [name, contents] of Object.entries(packages)) {
+    files[`${options.at}/${name}`] = {
+      ...auth,
+      contentType: 'application/json',
+      body: (request) => JSON.stringify(packument(name, contents, { ...options, ...request })),
+    }
+    for (const [version, { tarball }] of Object.entries(contents.versions))
+      files[`${options.at}${tarballPath(name, version)}`] = { ...auth, contentType: 'application/octet-stream', body: tarball }
+  }
+  return files
+}
+
+function packument(name: string, { versions, tags }: NpmPackage, options: NpmRegistryOptions & ServedRequest): object {
+  const latest = Object.keys(versions).at(-1)
+  const described = Object.entries(versions).map(([version, { tarball, manifest }]) => {
+    const dist = { tarball: `${options.origin}${options.at}${tarballPath(name, version)}`, ...hashes(tarball) }
+    return [version, { ...manifest, name, version, dist }]
+  })
+  return { name, 'dist-tags': { latest, ...tags }, versions: Object.fromEntries(described) as object }
+}
+
+function hashes(tarball: Uint8Array): { readonly integrity: string; readonly shasum: string } {
+  const digest = (algorithm: string, encoding: 'hex' | 'base64'): string => createHash(algorithm).update(tarball).digest(encoding)
+  return { integrity: `sha512-${digest('sha512', 'base64')}`, shasum: digest('sha1', 'hex') }
+}
+
+function tarballPath(name: string, version: string): string {
+  return `/${name}/-/${name.replace(/^.*\//, '')}-${version}.tgz`
+}
