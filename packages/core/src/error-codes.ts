@@ -60,6 +60,12 @@ export const errorCodes = {
   'package/hash-mismatch': code(422, 65, false, 'The bytes that came are not the ones that were promised.'),
   'package/size-mismatch': code(422, 65, false, 'A file has another size than was promised.'),
   'package/archive-refused': code(422, 65, false, 'The archive is corrupt or unsafe: a bomb, a link, a device, or too many entries.'),
+  'package/invalid-model': code(
+    422,
+    65,
+    false,
+    'A model file is truncated, corrupt or not what its name says. The details name the file and the offset.',
+  ),
   'package/no-model': code(422, 65, false, 'The package holds no model file that any engine knows.'),
   'package/corrupt': code(500, 70, false, 'Installed files no longer match their manifest. The details name them.'),
   'store/disk-full': code(507, 73, true, 'The disk is full. Nothing was half-installed; free space and try again.'),

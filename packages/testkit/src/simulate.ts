@@ -1,0 +1,38 @@
+import { type Rng, createSeededRng, randomInteger } from '@soma/core'
+
+export interface Simulation {
+  readonly rng: Rng
+  /** One of `items`. */
+  pick<T>(items: readonly T[]): T
+  /** An integer in [0, limit). */
+  integer(limit: number): number
+  chance(probability: number): boolean
+}
+
+/**
+ * Runs `scenario` under many seeds. A failure says which one; `SOMA_SEED=<seed>` runs just that one again.
+ */
+export async function simulate(runs: number, scenario: (simulation: Simulation, seed: number) => Promise<void> | void): Promise<void> {
+  const only = process.env['SOMA_SEED']
+  const first = only === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(only)
+  for (let seed = first; seed < first + (only === undefined ? runs : 1); seed++) {
+    try {
+      await scenario(createSimulation(seed), seed)
+    } catch (cause) {
+      throw new Error(`failed with seed ${seed}; run again with SOMA_SEED=${seed}: ${(cause as Error).message}`, { cause })
+    }
+  }
+}
+
+function createSimulation(seed: number): Simulation {
+  const rng = createSeededRng(seed)
+  return {
+    rng,
+    integer: (limit) => randomInteger(rng, limit),
+    chance: (probability) => rng.float() < probability,
+    pick: (items) => {
+      if (items.length === 0) throw new Error('nothing to pick from')
+      return items[randomInteger(rng, items.length)] as (typeof items)[number]
+    },
+  }
+}
