@@ -99,6 +99,7 @@ export {
   type Signature,
   SignatureSchema,
   type TensorSpec,
+  packageFile,
 } from './smi/v1/model.ts'
 export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
 export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'

@@ -1,3 +1,4 @@
+import { SomaError } from '@soma/core'
 import { z } from 'zod'
 import { type Dtype, DtypeSchema } from '../../tensor/dtype.ts'
 
@@ -23,6 +24,18 @@ export const ModelPackageSchema = z.strictObject({
   roles: z.record(z.string(), z.string()),
 })
 export type ModelPackage = z.output<typeof ModelPackageSchema>
+
+/**
+ * @returns the file that plays a role.
+ * @throws {SomaError} `model/load-failed` when the package names none, or names one that it does not hold.
+ */
+export function packageFile(pkg: ModelPackage, role: string): PackageFile {
+  const path = pkg.roles[role]
+  const file = pkg.files.find((file) => file.path === path)
+  if (file) return file
+  const why = path === undefined ? `has no file for the role "${role}"` : `does not hold the file ${path} of its role "${role}"`
+  throw new SomaError('model/load-failed', `the package ${pkg.name} ${why}`, { details: { role, roles: pkg.roles } })
+}
 
 export interface TensorSpec {
   readonly name: string
