@@ -1,0 +1,24 @@
+/** Bytes of one encoded picture, by tensor or by path. A 64-megapixel photograph in best JPEG quality takes half. */
+export const ENCODED_BYTES_MAX = 64 * 1024 * 1024
+
+/** Pixels of a picture as it comes. 50-megapixel telephones and A3 at 400 dpi fit; decoded it takes 192 MB at most. */
+export const PICTURE_PIXELS_MAX = 64_000_000
+
+/** Pixels we read text from. Larger pictures are scaled down while they are decoded: no text that the detector sees is lost. */
+export const WORKING_PIXELS_MAX = 16_000_000
+
+/** Seconds of decoding. The largest allowed AVIF took 4 s here. */
+export const DECODE_SECONDS_MAX = 30
+
+/** Lines of text. A full newspaper page has about 1,000. */
+export const PIECES_MAX = 2000
+
+/** Width of a line scaled to 48 pixels of height. Longer ones are squeezed; the recogniser's output takes 21 MB then. */
+export const STRIP_WIDTH_MAX = 6400
+
+/** Characters of the dictionary file; PaddleOCR's largest has about 18,000. */
+export const DICTIONARY_ENTRIES_MAX = 100_000
+export const DICTIONARY_BYTES_MAX = 1024 * 1024
+
+/** Calls that wait for the one being read: each holds its encoded picture in memory. */
+export const WAITING_CALLS_MAX = 16

@@ -1,0 +1,160 @@
+import process from 'node:process'
+import { assert, defined, SomaError, throwIfAborted } from '@soma/core'
+import {
+  type EngineContext,
+  type InferRequest,
+  type InferResponse,
+  type LoadedModel,
+  type MemoryUsage,
+  type Signature,
+  type Tensor,
+  type TensorSpec,
+  decodeStrings,
+  encodeStrings,
+} from '@soma/spec'
+import { cropStrip } from './crop.ts'
+import { detectLines } from './detect.ts'
+import { mismatch } from './errors.ts'
+import { type Box, corners } from './geometry.ts'
+import { type Picture, decodePicture, rawPicture } from './image.ts'
+import { readInputFile } from './input-file.ts'
+import { PIECES_MAX, WAITING_CALLS_MAX } from './limits.ts'
+import type { Models } from './load.ts'
+import { orientPage, readPiece } from './orientation.ts'
+import { type Reading, recognizeStrip } from './recognize.ts'
+import { type Piece, readingOrder } from './rows.ts'
+import { type InTurn, createTurns } from './turns.ts'
+
+const image: TensorSpec = {
+  name: 'image',
+  dtype: 'uint8',
+  shape: null,
+  description:
+    'A picture: the bytes of a JPEG, PNG, WebP, GIF, TIFF or AVIF file as uint8[bytes], or RGB pixels as uint8[height, width, 3].',
+}
+const path: TensorSpec = {
+  name: 'path',
+  dtype: 'string',
+  shape: [1],
+  optional: true,
+  description: 'Instead of "image": the absolute path of a picture on the machine of the daemon.',
+}
+const outputs: readonly TensorSpec[] = [
+  {
+    name: 'text',
+    dtype: 'string',
+    shape: [-1],
+    description: 'The lines of text from top to bottom, one for each visual row; a tab stands between columns.',
+  },
+  { name: 'confidence', dtype: 'float32', shape: [-1], description: 'How sure each line is, 0 to 1: the mean over its characters.' },
+  {
+    name: 'boxes',
+    dtype: 'float32',
+    shape: [-1, 4, 2],
+    description: 'x and y of each line’s corners in pixels of the upright picture, clockwise from where its first letter has its top left.',
+  },
+]
+
+/** A reader of pictures in memory. */
+export class OcrModel implements LoadedModel {
+  readonly signature: Signature
+  readonly #models: Models
+  readonly #inTurn: InTurn = createTurns(WAITING_CALLS_MAX)
+  #disposed = false
+
+  constructor(models: Models) {
+    this.#models = models
+    this.signature = { inputs: models.settings.readPaths ? [{ ...image, optional: true }, path] : [image], outputs }
+  }
+
+  infer(request: InferRequest, ctx: EngineContext): Promise<InferResponse> {
+    return this.#inTurn(ctx.signal, async () => {
+      assert(!this.#disposed, 'no call after the model was given back')
+      const picture = await this.#open(request.inputs)
+      const pieces = await this.#read(picture, ctx.signal)
+      return { outputs: toTensors(pieces, picture).filter(({ name }) => request.outputs?.includes(name) ?? true) }
+    })
+  }
+
+  usage(): MemoryUsage {
+    return { residentBytes: process.memoryUsage.rss() }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#inTurn(new AbortController().signal, async () => {
+      if (!this.#disposed) await this.#models[Symbol.asyncDispose]()
+      this.#disposed = true
+    })
+  }
+
+  /** Dtypes, names and byte counts fit the signature already: whoever serves an engine checks them. */
+  async #open(inputs: readonly Tensor[]): Promise<Picture> {
+    const [input, ...others] = inputs
+    if (input === undefined || others.length > 0)
+      throw mismatch(
+        `the model takes one input, ${this.signature.inputs.map(({ name }) => `"${name}"`).join(' or ')}; ${inputs.length} came`,
+      )
+    return input.name === 'path' ? decodePicture(await readInputFile(onlyPath(input))) : openImage(input)
+  }
+
+  async #read(picture: Picture, signal: AbortSignal): Promise<Piece[]> {
+    throwIfAborted(signal)
+    const found = await detectLines(this.#models.detector, picture, this.#models.settings.detectionPixels)
+    checkCount(found.length)
+    const read = this.#reader(picture, signal)
+    const boxes = await orientPage(found, read)
+    const pieces: Piece[] = []
+    for (const box of boxes) {
+      const piece = await readPiece(box, read)
+      if (piece.text !== '' && piece.confidence >= this.#models.settings.confidenceMin) pieces.push(piece)
+    }
+    return readingOrder(pieces)
+  }
+
+  /** Reads boxes of one picture, each once; a cancelled call ends between two. */
+  #reader(picture: Picture, signal: AbortSignal): (box: Box) => Promise<Reading> {
+    const done = new Map<Box, Reading>()
+    return async (box) => {
+      const known = done.get(box)
+      if (known !== undefined) return known
+      throwIfAborted(signal)
+      const reading = await recognizeStrip(this.#models.recognizer, cropStrip(picture, box), this.#models.alphabet)
+      done.set(box, reading)
+      return reading
+    }
+  }
+}
+
+function onlyPath({ data }: Tensor): string {
+  return defined(decodeStrings(data)[0], 'a string[1] holds a string')
+}
+
+function openImage({ data, shape }: Tensor): Promise<Picture> {
+  if (shape.length === 1) return decodePicture(data)
+  if (shape.length === 3 && shape[2] === 3) return rawPicture(data, shape)
+  throw mismatch(`input "image" takes uint8[bytes] or uint8[height, width, 3], uint8[${shape.join(', ')}] came`, {
+    input: 'image',
+    actual: shape,
+  })
+}
+
+function checkCount(count: number): void {
+  if (count > PIECES_MAX)
+    throw new SomaError('model/unreadable-input', `the picture has ${count} pieces of text, more than ${PIECES_MAX}: split it`, {
+      details: { actual: count, limit: PIECES_MAX },
+    })
+}
+
+function toTensors(pieces: readonly Piece[], { scaleX, scaleY }: Picture): Tensor[] {
+  const lines = pieces.length
+  const points = pieces.flatMap(({ box }) => corners(box).flatMap(({ x, y }) => [x * scaleX, y * scaleY]))
+  return [
+    { name: 'text', dtype: 'string', shape: [lines], data: encodeStrings(pieces.map(({ text }) => text)) },
+    { name: 'confidence', dtype: 'float32', shape: [lines], data: floats(pieces.map(({ confidence }) => confidence)) },
+    { name: 'boxes', dtype: 'float32', shape: [lines, 4, 2], data: floats(points) },
+  ]
+}
+
+function floats(values: readonly number[]): Uint8Array {
+  return new Uint8Array(Float32Array.from(values).buffer)
+}

@@ -1,0 +1,35 @@
+import { SomaError, abortError } from '@soma/core'
+
+/** Runs `work` when all earlier work is done. @throws {SomaError} `resource/exhausted` when too many wait, and what aborts the wait. */
+export type InTurn = <Result>(signal: AbortSignal, work: () => Promise<Result>) => Promise<Result>
+
+/**
+ * One after the other, first come first served. One picture at a time keeps memory bounded; it costs no speed, for a
+ * single recognition already uses every thread the engine was given.
+ */
+export function createTurns(waitingMax: number): InTurn {
+  let last: Promise<void> = Promise.resolve()
+  let waiting = 0
+  return async (signal, work) => {
+    if (waiting >= waitingMax)
+      throw new SomaError('resource/exhausted', `${waiting} calls wait for this model already; try again later`, { details: { waiting } })
+    const before = last
+    const { promise: done, resolve: finish } = Promise.withResolvers<void>()
+    last = before.then(() => done)
+    try {
+      waiting++
+      await unlessAborted(before, signal).finally(() => waiting--)
+      return await work()
+    } finally {
+      finish()
+    }
+  }
+}
+
+async function unlessAborted(before: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(abortError(signal))
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  await Promise.race([aborted, before]).finally(() => signal.removeEventListener('abort', abort))
+}
