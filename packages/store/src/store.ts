@@ -30,7 +30,10 @@ export interface Store extends Disposable {
   readonly records: Records
   readonly events: EventLog
   readonly log: AuditLog
-  /** @throws {SomaError} `store/disk-full`, after which nothing of the batch is there. */
+  /**
+   * Whatever it throws, nothing of the batch is there.
+   * @throws {SomaError} `store/disk-full`; `store/not-found` for a reference to a blob that is not there; `call/too-large`.
+   */
   commit(batch: Batch): Committed
 }
 

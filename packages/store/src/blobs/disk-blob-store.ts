@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import { copyFile, constants, link, lstat, open, rm } from 'node:fs/promises'
+import { type BlobDigest, type Clock, SomaError, throwIfAborted } from '@soma/core'
+import { hasErrorCode, translateFileError } from '../files.ts'
+import { PARTIAL_AGE_MS_DEFAULT } from '../limits.ts'
+import { type BlobFolders, blobDigest } from './blob-folders.ts'
+import { BlobPlacer, type Usage } from './blob-placer.ts'
+import type { BlobLease, BlobStore, BlobWriteOptions, Collected, HashAlgorithm, Partial, StoredBlob } from './blob-store.ts'
+import { collectBlobs, collectPartials } from './collector.ts'
+import { DiskPartial } from './disk-partial.ts'
+import { checkExpected, checkNotLarger } from './expectation.ts'
+import { FileAppender, createHashes } from './file-appender.ts'
+import { hashFile, readChunks } from './file-chunks.ts'
+import { LeaseTable } from './lease-table.ts'
+
+export interface BlobStoreDeps {
+  readonly clock: Clock
+  readonly folders: BlobFolders
+  /** Every blob some record refers to, as of now. */
+  readonly referenced: () => ReadonlySet<string>
+}
+
+/** The blobs, as files. */
+export class DiskBlobStore implements BlobStore {
+  readonly #deps: BlobStoreDeps
+  readonly #folders: BlobFolders
+  readonly #leases = new LeaseTable()
+  readonly #placer: BlobPlacer
+  readonly #openPartials = new Set<string>()
+
+  constructor(deps: BlobStoreDeps) {
+    this.#deps = deps
+    this.#folders = deps.folders
+    this.#placer = new BlobPlacer(deps.folders, this.#leases)
+  }
+
+  has(digest: BlobDigest): boolean {
+    return this.#placer.sizeBytes(digest) !== undefined
+  }
+
+  sizeBytes(digest: BlobDigest): number {
+    const sizeBytes = this.#placer.sizeBytes(digest)
+    if (sizeBytes === undefined) throw notFound(digest)
+    return sizeBytes
+  }
+
+  path(digest: BlobDigest): string {
+    return this.#folders.path(digest)
+  }
+
+  async *read(digest: BlobDigest, range?: { readonly begin: number; readonly end: number }): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readChunks(this.path(digest), { begin: range?.begin, end: range?.end })
+    } catch (error) {
+      throw hasErrorCode(error, 'ENOENT') ? notFound(digest, error) : error
+    }
+  }
+
+  async write(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: BlobWriteOptions = {}): Promise<StoredBlob> {
+    return this.#withDraft(async (draft) => {
+      const blob = await writeFile(draft, source, options)
+      return this.#placer.place(draft, blob, options.lease)
+    })
+  }
+
+  async adopt(path: string, options: BlobWriteOptions & { readonly move?: boolean } = {}): Promise<StoredBlob> {
+    const moved = options.move === true && (await this.#adoptByMove(path, options))
+    if (moved) return moved
+    const blob = (await this.#adoptByReflink(path, options)) ?? (await this.write(readChunks(path, { reuseMemory: true }), options))
+    if (options.move) await rm(path)
+    return blob
+  }
+
+  /** A file of its own on the same file system changes its name only; false when it is not one. */
+  async #adoptByMove(path: string, options: BlobWriteOptions): Promise<StoredBlob | false> {
+    const stat = await lstat(path)
+    if (!stat.isFile() || stat.nlink !== 1) return false
+    const blob = await sealFile(path, options)
+    try {
+      return await this.#placer.place(path, blob, options.lease)
+    } catch (error) {
+      if (hasErrorCode(error, 'EXDEV')) return false
+      throw error
+    }
+  }
+
+  /** Shares the file's blocks until one of both is written to; undefined where the file system cannot. */
+  async #adoptByReflink(path: string, options: BlobWriteOptions): Promise<StoredBlob | undefined> {
+    return this.#withDraft(async (draft) => {
+      if (!(await isDone(copyFile(path, draft, constants.COPYFILE_FICLONE_FORCE)))) return undefined
+      return this.#placer.place(draft, await sealFile(draft, options), options.lease)
+    })
+  }
+
+  /** Runs `action` with the path of a file that is gone afterwards, unless it was placed. */
+  async #withDraft<T>(action: (draft: string) => Promise<T>): Promise<T> {
+    const draft = this.#folders.temporaryPath()
+    try {
+      return await action(draft)
+    } catch (error) {
+      throw translateFileError(error, 'write a blob')
+    } finally {
+      await rm(draft, { force: true })
+    }
+  }
+
+  async partial(key: string, options: { readonly algorithms?: readonly HashAlgorithm[] | undefined } = {}): Promise<Partial> {
+    const parts = { folders: this.#folders, placer: this.#placer, open: this.#openPartials }
+    return DiskPartial.open(parts, key, options.algorithms ?? ['sha256'])
+  }
+
+  async link(digest: BlobDigest, path: string): Promise<'hardlink' | 'reflink' | 'copy'> {
+    const blob = this.path(digest)
+    if (!this.has(digest)) throw notFound(digest)
+    if (await isDone(link(blob, path), 'EEXIST')) return 'hardlink'
+    if (await isDone(copyFile(blob, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE), 'EEXIST')) return 'reflink'
+    try {
+      await copyFile(blob, path, constants.COPYFILE_EXCL)
+      return 'copy'
+    } catch (error) {
+      if (!hasErrorCode(error, 'EEXIST')) await rm(path, { force: true })
+      throw translateFileError(error, `copy a blob to ${path}`)
+    }
+  }
+
+  async hash(
+    digest: BlobDigest,
+    options: { readonly signal?: AbortSignal | undefined; readonly progress?: ((hashedBytes: number) => void) | undefined } = {},
+  ): Promise<BlobDigest | null> {
+    const hash = createHash('sha256')
+    try {
+      await hashFile(this.path(digest), [hash], options)
+      return blobDigest(hash.digest('hex'))
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return null
+      throw error
+    }
+  }
+
+  lease(digests: readonly BlobDigest[]): BlobLease {
+    return this.#leases.lease(digests)
+  }
+
+  async collect(options: { readonly dryRun?: boolean; readonly partialAgeMs?: number }): Promise<Collected> {
+    const { dryRun = false, partialAgeMs = PARTIAL_AGE_MS_DEFAULT } = options
+    const { clock, referenced } = this.#deps
+    const { blobs, freedBytes } = await collectBlobs({ placer: this.#placer, leases: this.#leases, referenced }, dryRun)
+    const directory = this.#folders.partials
+    const partialBytes = await collectPartials(clock, { directory, ageMs: partialAgeMs, dryRun, open: this.#openPartials })
+    return { blobs, freedBytes: freedBytes + partialBytes }
+  }
+
+  usage(): Usage {
+    return this.#placer.usage()
+  }
+}
+
+/** Writes a new file and syncs it, once it is what was promised. */
+async function writeFile(
+  path: string,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { expected, signal }: BlobWriteOptions,
+): Promise<StoredBlob> {
+  await using handle = await open(path, 'wx', 0o600)
+  const appender = new FileAppender(handle, { position: 0, hashes: createHashes(['sha256']) })
+  try {
+    for await (const chunk of source) {
+      throwIfAborted(signal)
+      await appender.append(chunk)
+      checkNotLarger(appender.sizeBytes, expected)
+    }
+    throwIfAborted(signal)
+    await appender.flush()
+    const blob = { digest: blobDigest(appender.digest('sha256') ?? ''), sizeBytes: appender.sizeBytes }
+    checkExpected(blob, expected)
+    await appender.sync()
+    await handle.chmod(0o444)
+    return blob
+  } finally {
+    await appender.idle()
+  }
+}
+
+/** Hashes a file that is about to be a blob, makes it read-only and syncs it, once it is what was promised. */
+async function sealFile(path: string, { expected, signal }: BlobWriteOptions): Promise<StoredBlob> {
+  const hash = createHash('sha256')
+  const sizeBytes = await hashFile(path, [hash], { signal })
+  const blob = { digest: blobDigest(hash.digest('hex')), sizeBytes }
+  checkExpected(blob, expected)
+  await using handle = await open(path, 'r')
+  await handle.chmod(0o444)
+  await handle.sync()
+  return blob
+}
+
+/** False when the file system cannot do it; other ways are open then. Errors named in `fatal` are the same for all ways. */
+async function isDone(attempt: Promise<void>, ...fatal: readonly string[]): Promise<boolean> {
+  try {
+    await attempt
+    return true
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ENOSPC', 'EDQUOT', ...fatal)) throw error
+    return false
+  }
+}
+
+function notFound(digest: BlobDigest, cause?: unknown): SomaError {
+  return new SomaError('store/not-found', `blob ${digest} is not in the store; install what it belongs to again`, {
+    details: { digest },
+    cause,
+  })
+}
