@@ -48,7 +48,7 @@ export {
 } from './capability/v1/capability.ts'
 export { type Config, ConfigSchema } from './config/v1/config.ts'
 export { callsReferenceMarkdown } from './docs/calls-reference.ts'
-export { clientCallsModule } from './docs/client-calls.ts'
+export { callsContract, callsDigestModule, clientCallsModule } from './docs/client-calls.ts'
 export { type CallDescription, commonErrors, describeCalls } from './docs/describe-calls.ts'
 export { errorsReferenceMarkdown } from './docs/errors-reference.ts'
 export { type JsonSchema, type JsonValue, type SchemaSide, jsonSchema } from './docs/json-schema.ts'
@@ -65,6 +65,7 @@ export {
   encodeFrame,
   packFrame,
 } from './frame/v1/frame.ts'
+export { CALLS_DIGEST } from './generated/calls-digest.ts'
 export type { Metric, MetricSample } from './metric.ts'
 export {
   MANIFEST_BYTES_MAX,

@@ -12,7 +12,7 @@ export const eventList = defineCall({
   name: 'event.list',
   summary: 'List kept events, oldest first, that the caller may see.',
   input: z.strictObject({
-    names: z.array(EventPattern).max(32).default(['*']),
+    names: z.array(EventPattern).min(1).max(32).default(['*']),
     afterSeq: z.number().int().nonnegative().optional(),
     limit: Limit.default(100),
   }),
@@ -25,7 +25,7 @@ export const eventList = defineCall({
 export const eventSubscribe = defineCall({
   name: 'event.subscribe',
   summary: 'Receive events as they happen; from `afterSeq` on, kept ones first. A slow subscriber is told how many it missed.',
-  input: z.strictObject({ names: z.array(EventPattern).max(32).default(['*']), afterSeq: z.number().int().nonnegative().optional() }),
+  input: z.strictObject({ names: z.array(EventPattern).min(1).max(32).default(['*']), afterSeq: z.number().int().nonnegative().optional() }),
   events: EventSchema,
   output: Nothing,
   endless: true,

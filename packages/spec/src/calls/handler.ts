@@ -78,8 +78,8 @@ export interface Calls {
 }
 
 export interface DispatchOptions extends CallOptions {
-  /** Made by the face when its answers name the call even if it is refused; the kernel makes one when absent. */
-  readonly callId?: CallId | undefined
+  /** Told the call's id before any step can refuse it, so that faces can name it in every answer. */
+  readonly onCallId?: ((callId: CallId) => void) | undefined
 }
 
 /** The kernel as faces see it. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { errorCodes } from '@soma/core'
 import { z } from 'zod'
 import { callNames, callTable } from '../calls/table.ts'
 import { TensorSchema } from '../tensor/tensor.ts'
 import { callsReferenceMarkdown } from './calls-reference.ts'
+import { callsContract, callsDigestModule } from './client-calls.ts'
 import { describeCalls } from './describe-calls.ts'
 import { errorsReferenceMarkdown } from './errors-reference.ts'
 import { type JsonSchema, jsonSchema } from './json-schema.ts'
@@ -54,4 +58,9 @@ test('every schema of the table is plain JSON without dangling references', () =
 test('types read as TypeScript would write them', () => {
   const schema = z.strictObject({ a: z.enum(['x', 'y']).array(), b: z.number().nullable(), c: z.record(z.string(), z.json()).optional() })
   assert.equal(typeText(jsonSchema(schema, 'output')), '{ a: ("x" | "y")[]; b: number | null; c?: { [key]: any } }')
+})
+
+test('the committed digest is the call table’s; after a change run `npm run docs`', () => {
+  const digest = createHash('sha256').update(callsContract(callTable)).digest('hex')
+  assert.equal(readFileSync(join(import.meta.dirname, '../generated/calls-digest.ts'), 'utf8'), callsDigestModule(digest))
 })

@@ -1,0 +1,115 @@
+import { SomaError, parseJson } from '@soma/core'
+import { FRAME_CONTENT_TYPE, type Tensor, decodeFrame, elementCount, encodeFrame, tensorToJson } from '@soma/spec'
+import { JSON_ELEMENTS_MAX } from './limits.ts'
+import { readQuery } from './query.ts'
+import type { Match, Route } from './routes.ts'
+
+export const JSON_CONTENT_TYPE = 'application/json'
+
+/** The parts of a request that an input is made of. */
+export interface RequestParts extends Match {
+  /** Without `?`. */
+  readonly query: string
+  /** The Content-Type header, if any. */
+  readonly contentType: string | undefined
+  readonly body: Uint8Array
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * The call's input: body, query and path together. Whether it is valid is the call's business.
+ * @throws {SomaError} `call/malformed`, `call/unsupported-media-type`; `call/invalid-input` for a field given twice.
+ */
+export function readInput({ route, parameters, query, contentType, body }: RequestParts): unknown {
+  const type = mediaType(contentType)
+  const raw = body.byteLength > 0 && type !== JSON_CONTENT_TYPE && type !== FRAME_CONTENT_TYPE ? rawReader(route, type) : undefined
+  const search = query === '' ? undefined : new URLSearchParams(query)
+  const content = raw ? raw.read(body, takeParameters(search, raw.parameters)) : decodeBody(type, body)
+  const fields = search && search.size > 0 ? merge(readQuery(search, route.query), parameters) : parameters
+  // Any other value is refused by the call's schema, in its own words.
+  return typeof content === 'object' && content !== null && !Array.isArray(content) ? merge(content as Fields, fields) : content
+}
+
+function decodeBody(type: string, body: Uint8Array): unknown {
+  if (body.byteLength === 0) return {}
+  return type === FRAME_CONTENT_TYPE ? decodeFrame(body) : parseJson(body, 'the request body')
+}
+
+function rawReader({ name, definition }: Route, type: string): NonNullable<Route['definition']['raw']> {
+  if (definition.raw) return definition.raw
+  throw new SomaError(
+    'call/unsupported-media-type',
+    `${name} takes ${JSON_CONTENT_TYPE} or ${FRAME_CONTENT_TYPE}, not ${type === '' ? 'a body without content type' : type.slice(0, 100)}`,
+  )
+}
+
+/** Removes the parameters that say how to read a raw body, so that they are not taken for input fields. */
+function takeParameters(search: URLSearchParams | undefined, wanted: Readonly<Record<string, string>>): Record<string, string> {
+  const found = Object.keys(wanted).flatMap((name) => {
+    const value = search?.get(name)
+    search?.delete(name)
+    return typeof value === 'string' ? [[name, value] as const] : []
+  })
+  return Object.fromEntries(found)
+}
+
+/** Spreading copies own fields only, `__proto__` among them as plain data: nothing reaches a prototype. */
+function merge(content: Fields, fields: Fields): Fields {
+  const names = Object.keys(fields)
+  if (names.length === 0) return content
+  const twice = names.find((name) => Object.hasOwn(content, name) && content[name] !== fields[name])
+  if (twice !== undefined)
+    throw new SomaError('call/invalid-input', `"${twice}" is given more than once, with different values`, { details: { field: twice } })
+  return { ...content, ...fields }
+}
+
+/** The bare, lower-case media type. @throws {SomaError} `call/unsupported-media-type` for JSON in another charset. */
+export function mediaType(contentType: string | undefined): string {
+  if (contentType === undefined || contentType === JSON_CONTENT_TYPE) return contentType ?? ''
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';')
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='))
+  if (charset && type.trim() === JSON_CONTENT_TYPE && !/^charset="?utf-?8"?$/.test(charset))
+    throw new SomaError('call/unsupported-media-type', `JSON is UTF-8, not ${charset.slice(0, 40)}`)
+  return type.trim()
+}
+
+/** A value as JSON text, tensors with `values`: binary never hides in JSON. */
+export function encodeJson(value: unknown, binary: boolean): string {
+  return JSON.stringify(binary ? withoutBinary(value) : value) ?? 'null'
+}
+
+/** A value as one frame, tensors as attachments. */
+export function encodeBinary(value: unknown): readonly Uint8Array[] {
+  return encodeFrame(value)
+}
+
+/** The same value where it holds no tensor; else a copy along the way to it. */
+function withoutBinary(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return mapChanged(value)
+  if (isTensor(value)) return tensorValues(value)
+  const entries = Object.entries(value)
+  const changed = entries.map(([key, item]) => [key, withoutBinary(item)] as const)
+  return changed.every(([, item], index) => item === entries[index]?.[1]) ? value : Object.fromEntries(changed)
+}
+
+function mapChanged(items: readonly unknown[]): readonly unknown[] {
+  if (!items.some((item) => typeof item === 'object' && item !== null)) return items
+  return items.map(withoutBinary)
+}
+
+function isTensor(value: object): value is Tensor {
+  return 'data' in value && value.data instanceof Uint8Array && 'dtype' in value && 'shape' in value
+}
+
+function tensorValues(tensor: Tensor): unknown {
+  const elements = elementCount(tensor.shape)
+  if (elements > JSON_ELEMENTS_MAX)
+    throw new SomaError(
+      'call/too-large',
+      `tensor "${tensor.name}" has ${elements} elements, too many for JSON; ask with Accept: ${FRAME_CONTENT_TYPE}`,
+      { details: { tensor: tensor.name, elements, elementsMax: JSON_ELEMENTS_MAX } },
+    )
+  return tensorToJson(tensor)
+}

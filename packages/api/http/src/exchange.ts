@@ -1,0 +1,165 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type CallId, type Clock, type Log, type Rng, SomaError, randomId, toSomaError } from '@soma/core'
+import { type CallStream, type Caller, type Dispatcher, FRAME_CONTENT_TYPE } from '@soma/spec'
+import { preferred } from './accept.ts'
+import { type BodyBudget, RequestBody } from './body.ts'
+import { JSON_CONTENT_TYPE, encodeBinary, encodeJson, readInput } from './codec.ts'
+import { allowOrigin, sendOptions } from './cors.ts'
+import { PROBLEM_CONTENT_TYPE, errorAnswer, notFound } from './errors.ts'
+import { type Gate, identify } from './gate.ts'
+import type { HttpLimits } from './limits.ts'
+import { CALL_HEADER, type Reply, refuseEarly, sendReply } from './reply.ts'
+import type { Match, Route, RouteTable } from './routes.ts'
+import type { ServicePage } from './service.ts'
+import { type StreamEncoding, outputOf, sendStream, streamEncodings } from './streams.ts'
+
+/** What all requests of one face share. */
+export interface ExchangeParts {
+  readonly dispatcher: Dispatcher
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  readonly gate: Gate
+  readonly routes: RouteTable
+  readonly pages: ReadonlyMap<string, ServicePage>
+  readonly budget: BodyBudget
+  readonly bodyBytesMax: number
+  readonly limits: HttpLimits
+  /** The face takes no new calls. */
+  readonly isStopping: () => boolean
+}
+
+const frames = { contentType: FRAME_CONTENT_TYPE }
+const pageMethods = ['GET', 'HEAD']
+
+/** One request and its answer: admit, find, identify, read, dispatch, reply. */
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #parts: ExchangeParts
+  readonly #controller = new AbortController()
+  #callId: CallId | undefined
+  /** The call's stream ends only when the client leaves: a drain need not wait for it. */
+  endless = false
+
+  constructor(parts: ExchangeParts, request: IncomingMessage, response: ServerResponse) {
+    this.#parts = parts
+    this.request = request
+    this.#response = response
+  }
+
+  /** Never rejects: what goes wrong is the answer. */
+  async serve(): Promise<void> {
+    try {
+      const origin = this.#parts.gate.admit(this.request)
+      if (origin !== undefined) allowOrigin(this.#response, origin)
+      await this.#answer()
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  abort(reason: SomaError): void {
+    this.#controller.abort(reason)
+  }
+
+  async #answer(): Promise<void> {
+    const { url = '/', method = 'GET' } = this.request
+    const mark = url.indexOf('?')
+    const path = mark < 0 ? url : url.slice(0, mark)
+    const page = this.#parts.pages.get(path)
+    const found = page ? { allow: pageMethods } : this.#parts.routes.find(method, path)
+    if ('route' in found) return this.#call(found, mark < 0 ? '' : url.slice(mark + 1))
+    if (method === 'OPTIONS' && found.allow.length > 0) return sendOptions(this.request, this.#response, found.allow)
+    if (page && pageMethods.includes(method)) return this.#page(page)
+    if (found.allow.length > 0) this.#response.setHeader('allow', [...found.allow, 'OPTIONS'].join(', '))
+    throw notFound(method, path, found.allow)
+  }
+
+  #page(page: ServicePage): void {
+    if (!page.open) identify(this.request, this.#parts.dispatcher)
+    sendReply(this.#response, page.reply(), this.#parts.limits.stallMsMax)
+  }
+
+  async #call(match: Match, query: string): Promise<void> {
+    const { dispatcher, isStopping, budget, bodyBytesMax } = this.#parts
+    if (isStopping()) throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
+    const caller = identify(this.request, dispatcher)
+    const body = new RequestBody(this.request, budget, bodyBytesMax)
+    this.#response.once('close', () => {
+      body.release()
+      if (!this.#response.writableFinished) this.abort(new SomaError('call/cancelled', 'the client went away'))
+    })
+    const contentType = this.request.headers['content-type']
+    const input = readInput({ ...match, query, contentType, body: await this.#body(match.route, body) })
+    await this.#dispatch(match.route, caller, input)
+  }
+
+  async #body(route: Route, body: RequestBody): Promise<Uint8Array> {
+    if (!RequestBody.announced(this.request)) return new Uint8Array(0)
+    const { method, headers } = this.request
+    if (route.method === 'GET' || route.method === 'DELETE')
+      throw new SomaError('call/malformed', `${method} ${route.path} takes its input from the query, and no body`)
+    const encoding = headers['content-encoding'] ?? 'identity'
+    if (encoding !== 'identity')
+      throw new SomaError('call/unsupported-media-type', `bodies are taken as they are, not "${encoding.slice(0, 40)}"`)
+    const bytes = body.read()
+    // Only now, so that a client that asks first never sends what is refused.
+    if (headers.expect !== undefined) this.#response.writeContinue()
+    return bytes
+  }
+
+  async #dispatch(route: Route, caller: Caller, input: unknown): Promise<void> {
+    const { dispatcher } = this.#parts
+    const dispatched = await dispatcher.dispatch(caller, route.name, input, {
+      signal: this.#controller.signal,
+      onCallId: (callId) => (this.#callId = callId),
+    })
+    if (dispatched.kind === 'output') return this.#output(route, dispatched.output)
+    const { definition, binary } = route
+    const offered = streamEncodings(binary)
+    const encoding = preferred(this.request.headers.accept, offered) ?? (definition.endless ? offered[0] : undefined)
+    return encoding ? this.#stream(route, dispatched.stream, encoding) : this.#output(route, await outputOf(dispatched.stream))
+  }
+
+  #output(route: Route, output: unknown): void {
+    const asFrame = preferred(this.request.headers.accept, [frames]) !== undefined
+    const contentType = asFrame ? FRAME_CONTENT_TYPE : JSON_CONTENT_TYPE
+    this.#send({ status: 200, contentType, body: asFrame ? encodeBinary(output) : encodeJson(output, route.binary) })
+  }
+
+  async #stream(route: Route, stream: CallStream<unknown, unknown>, encoding: StreamEncoding): Promise<void> {
+    const { clock, limits } = this.#parts
+    this.endless = route.definition.endless === true
+    await sendStream(this.#response, stream, encoding, {
+      clock,
+      heartbeatMs: limits.heartbeatMs,
+      stallMs: limits.stallMsMax,
+      headers: { [CALL_HEADER]: this.#id() },
+      openAtOnce: this.endless,
+    })
+  }
+
+  #send(reply: Reply): void {
+    if (this.#response.destroyed) return
+    if (this.#parts.isStopping()) this.#response.setHeader('connection', 'close')
+    const headers = { [CALL_HEADER]: this.#id(), ...reply.headers }
+    sendReply(this.#response, { ...reply, headers }, this.#parts.limits.stallMsMax)
+  }
+
+  #refuse(thrown: unknown): void {
+    const error = toSomaError(thrown)
+    const { problem, headers } = errorAnswer(error)
+    if (error.code === 'internal') this.#parts.log.error('a request failed', { call: this.#id(), error: thrown })
+    if (this.#response.headersSent) return void this.#response.destroy()
+    const reply = { status: problem.status, contentType: PROBLEM_CONTENT_TYPE, body: JSON.stringify(problem), headers }
+    if (this.request.complete || !RequestBody.announced(this.request)) return this.#send(reply)
+    refuseEarly(this.#response, { ...reply, headers: { ...headers, [CALL_HEADER]: this.#id() } }, this.#parts.clock)
+  }
+
+  /** The call's id; of a request that never became a call, one of its own. */
+  #id(): CallId {
+    this.#callId ??= randomId(this.#parts.rng, 'call') as CallId
+    return this.#callId
+  }
+}

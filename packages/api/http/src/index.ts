@@ -1,0 +1,5 @@
+export { type HttpFace, type HttpFaceDeps, type HttpFaceOptions, createHttpFace } from './face.ts'
+export type { HttpLimits } from './limits.ts'
+export { metricsText } from './metrics-text.ts'
+export { openapiDocument } from './openapi/document.ts'
+export type { Readiness } from './service.ts'
