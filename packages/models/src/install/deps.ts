@@ -1,0 +1,49 @@
+import type { Clock, Log, Rng } from '@soma/core'
+import type { CallContext, EngineDescriptor, InstallEvent, Source, ValidInput } from '@soma/spec'
+import type { BlobLease, Store, StoredBlob } from '@soma/store'
+import type { Running } from '../ports.ts'
+import type { ModelRegistry } from '../registry/registry.ts'
+import type { Downloads } from './downloads.ts'
+
+/** What installing needs of the rest of the system. */
+export interface InstallDeps {
+  readonly store: Store
+  readonly registry: ModelRegistry
+  readonly running: Running
+  /** In the order that help texts show them. */
+  readonly sources: readonly Source[]
+  /** In the order in which their layouts are tried. */
+  readonly engines: () => readonly EngineDescriptor[]
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  /** Bytes that may still be written to the store's disk; asked before the first one is fetched. */
+  readonly freeBytes: () => Promise<number>
+  readonly settings: () => InstallSettings
+}
+
+/** `install.*` of the configuration. */
+export interface InstallSettings {
+  /** Files fetched at once, by all installs together. */
+  readonly parallel: number
+  /** Attempts after the first, per file. */
+  readonly retries: number
+}
+
+/** One install on its way through the steps. */
+export interface InstallContext {
+  readonly deps: InstallDeps
+  readonly downloads: Downloads
+  readonly input: ValidInput<'model.install'>
+  readonly effects: CallContext['effects']
+  readonly log: Log
+  readonly signal: AbortSignal
+  readonly report: (event: InstallEvent) => void
+  /** Transfers and the lease: let go when the record is committed, or will not be. */
+  readonly held: AsyncDisposableStack
+  /** Keeps the package's blobs from being collected before the record names them. */
+  readonly lease: BlobLease
+}
+
+/** The files of a package by path, as blobs that are leased. */
+export type StagedFiles = ReadonlyMap<string, StoredBlob>

@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises'
+import { SomaError, abortError } from '@soma/core'
+import type { Artifact } from '@soma/spec'
+import type { InstallContext } from './deps.ts'
+import { checkIntegrity, checkableFile } from './integrity.ts'
+import { PROGRESS_INTERVAL_MS } from './limits.ts'
+import type { Target } from './resolve.ts'
+import type { Transfer, TransferListener } from './transfer.ts'
+
+/** An artifact whose bytes are on this disk, whole and as promised. */
+export interface Fetched {
+  readonly artifact: Artifact
+  /** The file with the bytes: the user's own, or a partial download. */
+  readonly path: string
+  readonly sizeBytes: number
+  /** Absent for files that were here before. */
+  readonly transfer?: Transfer
+}
+
+/**
+ * Brings all artifacts here, several at once. The first failure ends the others; what they have so far stays for the next attempt.
+ * @throws {SomaError} what the source throws after all retries; `package/hash-mismatch`, `package/size-mismatch`, `store/disk-full`.
+ */
+export async function fetchArtifacts(context: InstallContext, target: Target): Promise<readonly Fetched[]> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([context.signal, stop.signal])
+  const settled = await Promise.allSettled(
+    target.resolution.artifacts.map(async (artifact) => {
+      try {
+        return artifact.localPath === undefined
+          ? await fetchRemote({ ...context, signal }, target, artifact)
+          : await checkLocal({ ...context, signal }, artifact, artifact.localPath)
+      } catch (error) {
+        stop.abort(error)
+        throw error
+      }
+    }),
+  )
+  if (context.signal.aborted) throw abortError(context.signal)
+  if (stop.signal.aborted) throw stop.signal.reason
+  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+}
+
+async function fetchRemote(context: InstallContext, { source }: Target, artifact: Artifact): Promise<Fetched> {
+  const { downloads, signal, held } = context
+  const shared = await downloads.join(source, artifact, { listener: progressReporter(context, artifact), signal })
+  held.use(shared)
+  const { transfer } = shared
+  const { path, sizeBytes } = await untilAborted(transfer.complete, signal)
+  return { artifact, transfer, path, sizeBytes }
+}
+
+/** A transfer may be shared, and then goes on for others when this caller gives up. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(abortError(signal))
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function checkLocal(context: InstallContext, artifact: Artifact, path: string): Promise<Fetched> {
+  const { size: sizeBytes } = await stat(path).catch((cause: unknown) => {
+    throw new SomaError('source/not-found', `${path} is not there any more`, { details: { path }, cause })
+  })
+  await checkIntegrity(artifact, checkableFile(path, { sizeBytes, signal: context.signal }))
+  context.report({ type: 'download', path: artifact.path, receivedBytes: sizeBytes, sizeBytes, resumedBytes: sizeBytes })
+  return { artifact, path, sizeBytes }
+}
+
+/** Reports at most every `PROGRESS_INTERVAL_MS`, and always the last state. */
+function progressReporter({ deps, report }: InstallContext, { path }: Artifact): TransferListener {
+  let nextAt = 0
+  return {
+    progress: ({ receivedBytes, resumedBytes, sizeBytes }) => {
+      const now = deps.clock.monotonic()
+      if (now < nextAt && receivedBytes !== sizeBytes) return
+      nextAt = now + PROGRESS_INTERVAL_MS
+      report({ type: 'download', path, receivedBytes, sizeBytes, resumedBytes })
+    },
+    retry: ({ attempt, delayMs, reason }) => report({ type: 'retry', path, attempt, delayMs, reason }),
+  }
+}

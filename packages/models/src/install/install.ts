@@ -1,0 +1,116 @@
+import { SomaError, isSomaError } from '@soma/core'
+import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
+import type { InstalledModel } from '../ports.ts'
+import { summarise } from '../registry/summary.ts'
+import { check } from './check.ts'
+import type { InstallContext, InstallDeps } from './deps.ts'
+import type { Downloads } from './downloads.ts'
+import { fetchArtifacts } from './fetch.ts'
+import { INSTALLS_MAX } from './limits.ts'
+import { plan } from './plan.ts'
+import { recognise } from './recognise.ts'
+import { register } from './register.ts'
+import { resolve } from './resolve.ts'
+import { unpack } from './unpack.ts'
+import { watch } from './watched.ts'
+
+type Input = ValidInput<'model.install'>
+type Event = CallEvent<'model.install'>
+type Output = CallOutput<'model.install'>
+
+/** Installs packages: whole and verified, or not at all. */
+export class Installer {
+  readonly #deps: InstallDeps
+  readonly #downloads: Downloads
+  readonly #work = new Set<Promise<unknown>>()
+
+  constructor(deps: InstallDeps, downloads: Downloads) {
+    this.#deps = deps
+    this.#downloads = downloads
+  }
+
+  /** The handler of `model.install`. */
+  install(input: Input, ctx: CallContext): AsyncGenerator<Event, Output, void> {
+    return watch<Event, Output>({ signal: ctx.signal, keyOf }, async ({ signal, report }) => {
+      const { effects, log } = ctx
+      const held = new AsyncDisposableStack()
+      const lease = held.use(this.#deps.store.blobs.lease([]))
+      const context: InstallContext = { deps: this.#deps, downloads: this.#downloads, input, effects, log, signal, report, held, lease }
+      return this.#counted(() => this.#transact(context))
+    })
+  }
+
+  /** Resolves when no install runs, and what they held is let go. */
+  async idle(): Promise<void> {
+    while (this.#work.size > 0) await Promise.allSettled(this.#work)
+  }
+
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#work.size >= INSTALLS_MAX)
+      throw new SomaError('resource/exhausted', `${INSTALLS_MAX} installs are running; try again when one is done`, {
+        details: { installsMax: INSTALLS_MAX },
+      })
+    const running = work()
+    this.#work.add(running)
+    try {
+      return await running
+    } finally {
+      this.#work.delete(running)
+    }
+  }
+
+  /** What was fetched and leased is let go when the record is committed, or at once when there will be none. */
+  async #transact(context: InstallContext): Promise<Output> {
+    try {
+      const { model, alreadyInstalled } = await perform(context)
+      context.effects.settled(() => void this.#track(this.#release(context)))
+      return { model: summarise(model, context.deps.running), alreadyInstalled }
+    } catch (error) {
+      await this.#release(context)
+      await this.#sweep(context, error)
+      throw error
+    }
+  }
+
+  async #track(work: Promise<void>): Promise<void> {
+    this.#work.add(work)
+    await work
+    this.#work.delete(work)
+  }
+
+  async #release(context: InstallContext): Promise<void> {
+    try {
+      await context.held.disposeAsync()
+    } catch (error) {
+      context.log.warn('a download could not be closed', { error })
+    }
+  }
+
+  /** Blobs that a failed install leaves are nobody's; on a full disk the space is wanted back now. */
+  async #sweep({ deps, log }: InstallContext, cause: unknown): Promise<void> {
+    try {
+      const { freedBytes } = await deps.store.blobs.collect({})
+      if (freedBytes > 0)
+        log.info('removed what a failed install left', { freedBytes, cause: isSomaError(cause) ? cause.code : 'internal' })
+    } catch (error) {
+      log.warn('what a failed install left could not be removed', { error })
+    }
+  }
+}
+
+/** The steps of an install, in order. Each gives the next what it needs; the first that throws ends it. */
+async function perform(context: InstallContext): Promise<{ model: InstalledModel; alreadyInstalled: boolean }> {
+  const target = await resolve(context)
+  const installed = await plan(context, target)
+  if (installed) return { model: installed, alreadyInstalled: true }
+  const fetched = await fetchArtifacts(context, target)
+  const files = await unpack(context, fetched)
+  const known = await recognise(context, files)
+  const checked = await check(context, known)
+  return { model: register(context, target, checked), alreadyInstalled: false }
+}
+
+/** Of events of one kind about one file the latest says it all. */
+function keyOf(event: Event): string {
+  return 'path' in event ? `${event.type} ${event.path}` : event.type
+}

@@ -1,0 +1,96 @@
+import { SomaError, canonicalJson } from '@soma/core'
+import { ModelName, type Resolution, type Source } from '@soma/spec'
+import { checkFileSet, sha256Digest } from '../package/file-set.ts'
+import { CANDIDATES_SHOWN_MAX } from '../package/limits.ts'
+import { wantedPaths } from '../package/select.ts'
+import type { InstallContext } from './deps.ts'
+import { promisesEqual } from './downloads.ts'
+import { ARTIFACTS_MAX } from './limits.ts'
+import { withRetries } from './retry.ts'
+
+/** A reference that is pinned, and the name it will have here. */
+export interface Target {
+  readonly source: Source
+  readonly resolution: Resolution
+  readonly name: string
+  /** Equal for installs that give the same package: source, version, files and which of them are kept. */
+  readonly pin: string
+}
+
+/**
+ * Finds what the reference means now.
+ * @throws {SomaError} `source/invalid-reference` for an unknown source; whatever the source throws.
+ */
+export async function resolve(context: InstallContext): Promise<Target> {
+  const { input, deps, signal, report } = context
+  const { source, name } = findSource(input.reference, deps.sources)
+  const wanted = wantedPaths(input.include)
+  const found = await withRetries(
+    deps,
+    { retries: deps.settings().retries, signal, onRetry: (retry) => report({ type: 'retry', path: input.reference, ...retry }) },
+    async () => source.resolve(name, { signal }),
+  )
+  const resolution = { ...found, artifacts: found.artifacts.filter(({ kind, path }) => kind !== 'file' || wanted(path)) }
+  checkResolution(resolution, found)
+  report({
+    type: 'resolved',
+    reference: resolution.reference,
+    version: resolution.version,
+    files: resolution.artifacts.length,
+    sizeBytes: totalBytes(resolution),
+  })
+  return { source, resolution, name: input.name ?? modelName(resolution.suggestedName), pin: pinOf(resolution, input.include) }
+}
+
+function findSource(reference: string, sources: readonly Source[]): { source: Source; name: string } {
+  const slash = reference.indexOf('/')
+  const source = sources.find(({ scheme }) => scheme === reference.slice(0, slash))
+  const name = reference.slice(slash + 1)
+  if (slash > 0 && source && name !== '') return { source, name }
+  const known = sources.map(({ scheme }) => scheme)
+  throw new SomaError(
+    'source/invalid-reference',
+    `${JSON.stringify(reference)} cannot be read; expected <source>/<name>[@version] with one of the sources ${known.join(', ')}, e.g. ${sources[0]?.example ?? 'npm/<package>'}`,
+    { details: { reference, sources: known } },
+  )
+}
+
+function checkResolution({ artifacts, reference }: Resolution, found: Resolution): void {
+  if (artifacts.length === 0)
+    throw new SomaError('package/no-model', `none of the ${found.artifacts.length} files of ${reference} is wanted`, {
+      details: { reference, candidates: found.artifacts.slice(0, CANDIDATES_SHOWN_MAX).map(({ path }) => path) },
+    })
+  const fetched = artifacts.filter(({ localPath }) => localPath === undefined)
+  if (fetched.length > ARTIFACTS_MAX)
+    throw new SomaError('resource/exhausted', `${reference} has ${fetched.length} files to fetch; at most ${ARTIFACTS_MAX} are`, {
+      details: { reference, files: fetched.length, filesMax: ARTIFACTS_MAX },
+      retryable: false,
+    })
+  const byKey = new Map(fetched.map((artifact) => [artifact.key, artifact]))
+  const other = fetched.find((artifact) => !promisesEqual(artifact, byKey.get(artifact.key) ?? artifact))
+  if (other)
+    throw new SomaError('package/hash-mismatch', `${reference} promises two different things of ${other.path}`, {
+      details: { path: other.path },
+    })
+  checkFileSet(artifacts.filter(({ kind }) => kind === 'file').map(({ path }) => path))
+}
+
+/** @returns null when the size of some artifact is not known yet. */
+export function totalBytes({ artifacts }: Resolution): number | null {
+  return artifacts.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === undefined ? null : sum + sizeBytes), 0)
+}
+
+/** A proposed name, made one that models here can have. */
+function modelName(proposed: string): string {
+  const name = proposed
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .slice(0, 128)
+    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
+  return ModelName.safeParse(name).success ? name : 'model'
+}
+
+function pinOf({ reference, artifacts }: Resolution, include: readonly string[] | undefined): string {
+  const files = artifacts.map(({ key, path, kind, integrity }) => [key, path, kind, integrity?.digest ?? null])
+  return sha256Digest(canonicalJson([reference, [...(include ?? ['default'])].sort(), files]))
+}

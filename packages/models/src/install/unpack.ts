@@ -1,0 +1,61 @@
+import { isBlobDigest } from '@soma/core'
+import type { StoredBlob } from '@soma/store'
+import { checkFileSet } from '../package/file-set.ts'
+import { wantedPaths } from '../package/select.ts'
+import type { InstallContext, StagedFiles } from './deps.ts'
+import { extractArchive } from './extract/extract.ts'
+import type { Fetched } from './fetch.ts'
+
+/**
+ * Turns what was fetched into blobs, by path inside the package: files as they are, archives unpacked.
+ * @throws {SomaError} `package/archive-refused`, `package/unsafe-path`, `store/disk-full`.
+ */
+export async function unpack(context: InstallContext, fetched: readonly Fetched[]): Promise<StagedFiles> {
+  const files = new Map<string, StoredBlob>()
+  const paths: string[] = []
+  const add = (path: string, blob: StoredBlob): void => {
+    paths.push(path)
+    files.set(path, blob)
+  }
+  for (const item of fetched) {
+    if (item.artifact.kind === 'file') add(item.artifact.path, await storeFile(context, item))
+    else await unpackArchive(context, item, add)
+  }
+  // Over all artifacts, because two archives may hold the same path.
+  checkFileSet(paths)
+  return files
+}
+
+async function storeFile(context: InstallContext, { artifact, path, sizeBytes, transfer }: Fetched): Promise<StoredBlob> {
+  const { deps, lease, signal } = context
+  const digest = artifact.integrity?.algorithm === 'sha256' ? `sha256:${artifact.integrity.digest}` : undefined
+  const expected = { sizeBytes, ...(digest !== undefined && isBlobDigest(digest) && { digest }) }
+  if (!transfer) return deps.store.blobs.adopt(path, { expected, signal, lease })
+  const blob = await transfer.blob()
+  lease.add(blob.digest)
+  return blob
+}
+
+async function unpackArchive(
+  context: InstallContext,
+  { artifact, path, transfer }: Fetched,
+  add: (path: string, blob: StoredBlob) => void,
+): Promise<void> {
+  const { deps, lease, signal, report, input } = context
+  let files = 0
+  await extractArchive(
+    { path, kind: artifact.kind, name: artifact.path, stripComponents: artifact.stripComponents ?? 0 },
+    {
+      blobs: deps.store.blobs,
+      lease,
+      signal,
+      wanted: wantedPaths(input.include),
+      onFile: (path, blob) => {
+        add(path, blob)
+        files++
+      },
+    },
+  )
+  report({ type: 'unpack', path: artifact.path, files })
+  transfer?.discardWhenClosed()
+}

@@ -1,0 +1,34 @@
+import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
+import { writeManifest } from '../package/manifest.ts'
+import type { Running } from '../ports.ts'
+import type { ModelRegistry } from './registry.ts'
+import { summarise } from './summary.ts'
+
+export interface ListDeps {
+  readonly registry: ModelRegistry
+  readonly running: Running
+}
+
+/** The handler of `model.list`: only what the caller may see. */
+export function listModels({ registry, running }: ListDeps, ctx: CallContext): CallOutput<'model.list'> {
+  const visible = registry.list().filter(({ name }) => ctx.allows(`model/${name}`, 'list'))
+  return { models: visible.map((model) => summarise(model, running)) }
+}
+
+/** The handler of `model.show`. */
+export function showModel({ registry, running }: ListDeps, { model: name }: ValidInput<'model.show'>): CallOutput<'model.show'> {
+  const model = registry.get(name)
+  const manifestYaml = writeManifest(model.manifest)
+  return {
+    model: summarise(model, running),
+    files: model.files.map((file) => ({ ...file })),
+    signature: model.signature && { inputs: model.signature.inputs.map(toMutable), outputs: model.signature.outputs.map(toMutable) },
+    // Records hold JSON only, and the schema's types know less than that.
+    manifest: structuredClone(model.manifest) as CallOutput<'model.show'>['manifest'],
+    manifestYaml,
+  }
+}
+
+function toMutable<Spec extends { readonly shape: readonly number[] | null }>(spec: Spec): Spec & { shape: number[] | null } {
+  return { ...spec, shape: spec.shape && [...spec.shape] }
+}
