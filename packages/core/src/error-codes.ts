@@ -75,7 +75,7 @@ export const errorCodes = {
   'store/newer-schema': code(500, 70, false, 'The data was written by a newer Soma. Update, or use another SOMA_HOME.'),
   'audit/corrupt': code(500, 70, false, 'The audit log was altered, cut or forked. The details name the first bad entry.'),
   'resource/exhausted': code(503, 75, true, 'A queue, memory or connection limit is reached. Try again later.'),
-  'config/invalid': code(400, 78, false, 'A setting has no such key, or the value is not one it takes.'),
+  'config/invalid': code(400, 78, false, 'A setting has no such key, or the value is not one it takes. `soma config list` shows them all.'),
   'daemon/unreachable': code(503, 69, true, 'No daemon answers. Start one with `soma serve --detach`.'),
   'daemon/stopping': code(503, 75, true, 'The daemon is shutting down and takes no new calls.'),
   internal: code(500, 70, false, 'A bug in Soma. The log has the details; please report it.'),

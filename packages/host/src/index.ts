@@ -1,7 +1,7 @@
 export { type CgroupLimits, type ReadText, cgroupLimits } from './cgroup.ts'
 export { systemClock } from './clock.ts'
 export { type Setting, type SettingChanges, listSettings, readConfig, setSettings } from './config/config-file.ts'
-export { type SettingRow, findSetting, settingTable } from './config/setting-table.ts'
+export { type SettingRow, findSetting, nearestSetting, settingTable } from './config/setting-table.ts'
 export { type DaemonInfo, isProcessAlive, readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts'
 export { type DiskSpace, diskSpace } from './disk.ts'
 export { type Check, type DoctorFacts, diagnose } from './doctor/checks.ts'

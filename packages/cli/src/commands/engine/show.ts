@@ -1,0 +1,25 @@
+import { defineCommand } from '../../command.ts'
+import { formatFields } from '../../output/table.ts'
+
+export const command = defineCommand<[engine: string]>({
+  examples: ['soma engine show onnx'],
+  configure: (command) => void command.argument('<engine>', 'id of the engine'),
+  candidates: ['engines'],
+  async run(ctx, { args: [id] }) {
+    const client = await ctx.connect()
+    const output = await client.call('engine.show', { engine: id }, { signal: ctx.signal })
+    const { paint } = ctx.terminal
+    ctx.show(output, ({ engine, support }) => [
+      `${paint.bold(engine.id)} ${engine.version}  ${engine.title}`,
+      ...formatFields(
+        [
+          ['here', support.supported ? `runs, on ${support.devices.join(', ')}` : `does not run: ${support.reason}`],
+          ['formats', engine.formats.join(', ')],
+          ['tasks', engine.tasks.join(', ')],
+          ['processes', `${engine.processes}, restarted ${engine.restarts} times`],
+        ],
+        paint,
+      ),
+    ])
+  },
+})

@@ -1,0 +1,85 @@
+import type { Readable } from 'node:stream'
+import { SomaError } from '@soma/core'
+import type { CallInput, Signature, TensorSpec } from '@soma/spec'
+import { isNpy, parseNpy } from './npy.ts'
+import { readInput, readJson, splitAssignment } from './read.ts'
+
+/** A tensor as callers write it. */
+export type TensorInput = CallInput<'model.infer'>['inputs'][number]
+
+/** The name under which a picture or sound goes to a model that says nothing of its inputs. */
+const RAW_INPUT = 'image'
+
+/**
+ * A file as a tensor: a NumPy array as what it says it is, anything else as its bytes.
+ * @param name input name; found from the signature when absent.
+ */
+export async function fileTensor(
+  path: string,
+  stdin: Readable,
+  target: { name?: string; signature?: Signature | null },
+): Promise<TensorInput> {
+  const bytes = await readInput(path, stdin)
+  const name = target.name ?? bytesInput(target.signature ?? null, isNpy(bytes))
+  if (isNpy(bytes)) {
+    const array = parseNpy(name, bytes)
+    return { ...array, shape: [...array.shape] }
+  }
+  return { name, dtype: 'uint8', shape: [bytes.byteLength], data: bytes }
+}
+
+/** The input that takes a file's bytes: the only one, or the only one of bytes, or `image`. */
+function bytesInput(signature: Signature | null, anyDtype: boolean): string {
+  const required = (signature?.inputs ?? []).filter((input) => input.optional !== true)
+  const fitting = required.filter((input) => anyDtype || input.dtype === 'uint8')
+  const [only] = fitting
+  if (only && fitting.length === 1) return only.name
+  if (!signature || fitting.some((input) => input.name === RAW_INPUT)) return RAW_INPUT
+  const names = signature.inputs.map((input) => input.name).join(', ')
+  throw new SomaError('model/input-mismatch', `say which input the file is for with --input name=@file; the model takes ${names}`, {
+    details: { inputs: signature.inputs },
+  })
+}
+
+/**
+ * `name=@file`, or `name=` and JSON: a number, a text, or nested lists whose shape becomes the tensor's.
+ * The dtype is the signature's, or follows from the values.
+ */
+export async function writtenTensor(text: string, stdin: Readable, signature: Signature | null): Promise<TensorInput> {
+  const { name, value } = splitAssignment(text)
+  if (value.startsWith('@')) return await fileTensor(value.slice(1), stdin, { name })
+  const spec = signature?.inputs.find((input) => input.name === name)
+  return fromJson(name, await readJson(value, stdin), spec)
+}
+
+type Value = number | string | boolean
+
+function fromJson(name: string, json: unknown, spec: TensorSpec | undefined): TensorInput {
+  const shape: number[] = []
+  for (let level = json; Array.isArray(level); level = level[0]) shape.push(level.length)
+  const values = flatten(json, shape)
+  if (!values)
+    throw new SomaError(
+      'model/input-mismatch',
+      `the lists for "${name}" are not all of the same length, or hold something else than numbers and texts`,
+    )
+  return { name, dtype: spec?.dtype ?? dtypeOf(values), shape, values }
+}
+
+/** The values of nested lists in order; undefined when their lengths differ from `shape`. */
+function flatten(json: unknown, shape: readonly number[]): Value[] | undefined {
+  const [size, ...inner] = shape
+  if (size === undefined) return isValue(json) ? [json] : undefined
+  if (!Array.isArray(json) || json.length !== size) return undefined
+  const parts = json.map((item) => flatten(item, inner))
+  return parts.every((part) => part !== undefined) ? parts.flat() : undefined
+}
+
+function isValue(json: unknown): json is Value {
+  return typeof json === 'number' || typeof json === 'string' || typeof json === 'boolean'
+}
+
+function dtypeOf(values: readonly Value[]): TensorInput['dtype'] {
+  if (values.every((value) => typeof value === 'boolean')) return 'bool'
+  return values.every((value) => typeof value === 'string') && values.length > 0 ? 'string' : 'float32'
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module'
+import { SomaError, VERSION } from '@soma/core'
+
+// Everything beyond this file is imported when it is known to be needed: `soma --version` must not feel like a program
+// that starts.
+const argv = process.argv.slice(2)
+const [first, ...rest] = argv
+if (rest.length === 0 && (first === '--version' || first === '-V')) process.stdout.write(`${VERSION}\n`)
+else await main()
+
+async function main(): Promise<void> {
+  enableCompileCache()
+  const cancelled = new AbortController()
+  onSignals(cancelled)
+  onClosedPipe(process.stdout)
+  onClosedPipe(process.stderr)
+  const { runCli } = await import('./program.ts')
+  const { stdin, stdout, stderr, env } = process
+  process.exitCode = await runCli(argv, { stdin, stdout, stderr, env, signal: cancelled.signal })
+  // A pipe nobody closes must not keep a finished command.
+  stdin.unref?.()
+}
+
+/** The first Ctrl-C cancels the call, and the daemon hears of it; the second does not wait for that. */
+function onSignals(cancelled: AbortController): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (cancelled.signal.aborted) process.exit(130)
+      cancelled.abort(new SomaError('call/cancelled', 'cancelled'))
+    })
+}
+
+/** `soma model list | head -1` is no failure. */
+function onClosedPipe(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}

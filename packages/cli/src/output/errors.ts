@@ -1,0 +1,35 @@
+import { type SomaError, errorCodes } from '@soma/core'
+import type { Paint } from './color.ts'
+import { printable } from './text.ts'
+
+/**
+ * What a person reads when a command fails: what went wrong, its code, what to do next.
+ *
+ * ```text
+ * error: no model has the name "orc"; the nearest is ocr
+ *  code: model/not-found
+ *  next: `soma model list` shows them.
+ * ```
+ */
+export function formatError(error: SomaError, paint: Paint): string {
+  const next = nextStep(error)
+  return [
+    `${paint.red('error:')} ${printable(error.message)}`,
+    `${paint.dim(' code:')} ${error.code}`,
+    ...(next === undefined ? [] : [`${paint.dim(' next:')} ${next}`]),
+  ].join('\n')
+}
+
+/** The code table's sentences after the one that says what happened, unless the message says it already. */
+function nextStep({ code, message }: SomaError): string | undefined {
+  const [, next] = /\.\s(.*)$/.exec(errorCodes[code].summary) ?? []
+  const command = /`[^`]+`/.exec(next ?? '')?.[0]
+  return command !== undefined && message.includes(command) ? undefined : next
+}
+
+/** A mistake in the command line itself: exit code 64, as sysexits.h has it. */
+export function formatUsageError(message: string, help: string, paint: Paint): string {
+  return `${paint.red('error:')} ${printable(message)}\n${paint.dim(' next:')} ${help}`
+}
+
+export const EXIT_USAGE = 64

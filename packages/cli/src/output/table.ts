@@ -1,0 +1,59 @@
+import type { Paint } from './color.ts'
+import { displayWidth, inline, pad, truncate } from './text.ts'
+
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string
+  readonly align?: 'left' | 'right'
+  /** Paints a finished cell. */
+  readonly paint?: (text: string, row: Row) => string
+  /** Given less room first when the terminal is narrow. Ids and numbers are useless when cut. */
+  readonly shrinks?: boolean
+}
+
+const GAP = '  '
+/** A column is not made narrower than this: what is left would say nothing. */
+const COLUMN_WIDTH_MIN = 8
+
+/** Lines of a table: a header and one line a row, columns aligned, cut to `width` where columns may shrink. */
+export function formatTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  terminal: { width: number; paint: Paint },
+): string[] {
+  const cells = rows.map((row) => columns.map((column) => inline(column.value(row))))
+  const natural = columns.map((column, index) =>
+    Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
+  )
+  const widths = fit(natural, columns, terminal.width)
+  const join = (line: readonly string[], finish: (text: string, column: Column<Row>, index: number) => string): string =>
+    line
+      .map((cell, index) =>
+        finish(pad(truncate(cell, widths[index] ?? 0), widths[index] ?? 0, columns[index]?.align), columns[index] as Column<Row>, index),
+      )
+      .join(GAP)
+      .trimEnd()
+  const header = join(
+    columns.map((column) => column.title.toUpperCase()),
+    (text) => terminal.paint.dim(text),
+  )
+  return [header, ...cells.map((line, row) => join(line, (text, column) => column.paint?.(text, rows[row] as Row) ?? text))]
+}
+
+/** Takes what is over the width from the widest shrinking columns. */
+function fit(natural: readonly number[], columns: ReadonlyArray<Pick<Column<never>, 'shrinks'>>, width: number): number[] {
+  const widths = [...natural]
+  const total = (): number => widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1))
+  while (total() > width) {
+    const widest = widths.reduce((best, one, index) => (columns[index]?.shrinks && one > (widths[best] ?? 0) ? index : best), -1)
+    if (widest === -1 || (widths[widest] ?? 0) <= COLUMN_WIDTH_MIN) break
+    widths[widest] = Math.max(COLUMN_WIDTH_MIN, (widths[widest] ?? 0) - Math.max(1, Math.min(total() - width, 4)))
+  }
+  return widths
+}
+
+/** Lines of `key  value`, keys aligned. */
+export function formatFields(fields: ReadonlyArray<readonly [key: string, value: string]>, paint: Paint): string[] {
+  const width = Math.max(...fields.map(([key]) => displayWidth(key)))
+  return fields.map(([key, value]) => `${paint.dim(pad(key, width))}  ${inline(value)}`)
+}

@@ -1,0 +1,73 @@
+import { type Tensor, type TensorValue, decodeValues } from '@soma/spec'
+import { TENSOR_PREVIEW_MAX } from '../limits.ts'
+import type { Terminal } from '../terminal.ts'
+import { inline, printable } from './text.ts'
+import { type Column, formatTable } from './table.ts'
+import { formatBytes, formatCount } from './units.ts'
+
+/** Outputs of a model for a person: texts as lines with how sure the model is of each, other tensors as a table. */
+export function formatOutputs(outputs: readonly Tensor[], terminal: Terminal): string[] {
+  const texts = outputs.filter((tensor) => tensor.dtype === 'string')
+  const sure = outputs.find((tensor) => isConfidence(tensor, texts))
+  const others = outputs.filter((tensor) => tensor.dtype !== 'string' && tensor !== sure)
+  const lines = texts.flatMap((tensor) => formatTexts(tensor, texts.length > 1, sure, terminal))
+  if (others.length === 0) return lines
+  return [...lines, ...(lines.length > 0 ? [''] : []), ...formatTable(others.map(summarise), tensorColumns, terminal)]
+}
+
+/** A float a text: `confidence`, `scores`, … of the same length as a text tensor. */
+function isConfidence(tensor: Tensor, texts: readonly Tensor[]): boolean {
+  const named = /confidence|score|prob/i.test(tensor.name) && tensor.dtype.startsWith('float')
+  return named && tensor.shape.length === 1 && texts.some((text) => text.shape.length === 1 && text.shape[0] === tensor.shape[0])
+}
+
+function formatTexts(tensor: Tensor, named: boolean, sure: Tensor | undefined, { paint }: Terminal): string[] {
+  const texts = decodeValues('string', tensor.data).map(String)
+  const confidences = sure && sure.shape[0] === texts.length ? decodeValues(sure.dtype, sure.data).map(Number) : undefined
+  const title = named ? [paint.dim(`${inline(tensor.name)}:`)] : []
+  if (!confidences) return [...title, ...texts.map((text) => printable(text))]
+  return [...title, ...texts.map((text, index) => `${formatConfidence(confidences[index] ?? 0, paint)}  ${inline(text)}`)]
+}
+
+function formatConfidence(confidence: number, paint: Terminal['paint']): string {
+  const text = confidence.toFixed(2)
+  return confidence >= 0.9 ? paint.green(text) : confidence >= 0.7 ? paint.yellow(text) : paint.red(text)
+}
+
+interface TensorSummary {
+  readonly tensor: Tensor
+  readonly values: readonly TensorValue[]
+}
+
+const tensorColumns: ReadonlyArray<Column<TensorSummary>> = [
+  { title: 'output', value: ({ tensor }) => tensor.name, shrinks: true },
+  { title: 'type', value: ({ tensor }) => `${tensor.dtype}[${tensor.shape.join(', ')}]` },
+  { title: 'size', value: ({ tensor }) => formatBytes(tensor.data.byteLength), align: 'right' },
+  { title: 'values', value: ({ values }) => formatPreview(values), shrinks: true },
+  { title: 'range', value: ({ values }) => formatRange(values) },
+]
+
+function summarise(tensor: Tensor): TensorSummary {
+  return { tensor, values: decodeValues(tensor.dtype, tensor.data) }
+}
+
+function formatPreview(values: readonly TensorValue[]): string {
+  const shown = values.slice(0, TENSOR_PREVIEW_MAX).map((value) => (typeof value === 'number' ? formatNumber(value) : String(value)))
+  return shown.join(' ') + (values.length > shown.length ? ' …' : '')
+}
+
+function formatRange(values: readonly TensorValue[]): string {
+  let lowest = Infinity
+  let highest = -Infinity
+  for (const value of values) {
+    const number = Number(value)
+    if (number < lowest) lowest = number
+    if (number > highest) highest = number
+  }
+  return lowest > highest || values.length < 2 ? '' : `${formatNumber(lowest)} … ${formatNumber(highest)}`
+}
+
+function formatNumber(value: number): string {
+  if (Number.isInteger(value)) return Math.abs(value) < 1e6 ? String(value) : formatCount(value)
+  return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? value.toFixed(4) : value.toExponential(2)
+}

@@ -1,0 +1,45 @@
+import { stripVTControlCharacters } from 'node:util'
+
+// Everything below space but tab and line feed, DEL, C1, and the marks that reorder text to hide what it says.
+// eslint-disable-next-line no-control-regex -- they are what this is about
+const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g
+
+/** Makes text from a model, a package or a peer harmless for a terminal: control characters are written out. */
+export function printable(text: string): string {
+  return text.replace(control, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/** `printable`, on one line. */
+export function inline(text: string): string {
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', ' ')
+}
+
+const wide = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\u3000-\u303F\uFF01-\uFF60\p{Emoji_Presentation}]/u
+const invisible = /^[\p{Mn}\p{Me}\p{Cf}]$/u
+
+/** Columns that text takes on a terminal. Colours take none, Chinese characters and emoji two. */
+export function displayWidth(text: string): number {
+  const plain = stripVTControlCharacters(text)
+  // eslint-disable-next-line no-control-regex -- the plain ASCII case is nearly all of them
+  if (/^[\u0020-\u007E]*$/.test(plain)) return plain.length
+  let width = 0
+  for (const char of plain) width += invisible.test(char) ? 0 : wide.test(char) ? 2 : 1
+  return width
+}
+
+/** Cuts text to `width` columns, with an ellipsis where something is missing. Not for text with colours. */
+export function truncate(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text
+  let kept = ''
+  for (const char of text) {
+    if (displayWidth(kept + char) > width - 1) break
+    kept += char
+  }
+  return `${kept}…`
+}
+
+/** Fills text up to `width` columns; `right` puts the spaces before it. */
+export function pad(text: string, width: number, align: 'left' | 'right' = 'left'): string {
+  const space = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return align === 'right' ? space + text : text + space
+}
