@@ -9,8 +9,8 @@ import { DtypeSchema } from '../../tensor/dtype.ts'
  */
 export const manifestApiVersions = ['v1', 'axon.mlos.io/v1', 'soma/v1'] as const
 export const MANIFEST_FILE_NAME = 'manifest.yaml'
-/** 1 MiB of YAML describes 5,000 files; more is an attack or a bug. */
-export const MANIFEST_BYTES_MAX = 1024 * 1024
+/** Describes 1,500 files. The YAML parser takes 2 ms per KiB and blocks meanwhile: half a second is the most it may take. */
+export const MANIFEST_BYTES_MAX = 256 * 1024
 export const PACKAGE_FILES_MAX = 10_000
 
 /** Ours are upper case and Axon's are e.g. `FLOAT32`, `fp32`: one spelling inside. */
@@ -33,8 +33,11 @@ const ManifestDtype = z.preprocess((value) => {
   return typeof text === 'string' ? (dtypeAliases[text] ?? text) : text
 }, DtypeSchema)
 
-/** `-1`, `null`, a name such as `batch_size`, or a size. Everything that is not a size is free. */
-const Dimension = z.union([z.number().int(), z.string(), z.null()]).transform((size) => (typeof size === 'number' && size >= 0 ? size : -1))
+/** A size; `-1`, `null` or a name such as `batch_size` where it is free. Kept as written, because the names mean something to readers. */
+const Dimension = z.union([z.number().int().min(-1), z.string().max(512), z.null()])
+
+/** YAML reads `version: 2.1` as a number. */
+const Version = z.union([z.string(), z.number()]).transform(String)
 
 const TensorEntry = z.looseObject({
   name: z.string().min(1).max(512),
@@ -48,12 +51,14 @@ const TensorEntry = z.looseObject({
 const FileEntry = z.looseObject({
   path: z.string().min(1).max(1024),
   size: z.number().int().nonnegative().optional(),
+  /** Empty where the writer did not know it, as in manifests that Axon generates before it has the files. */
   sha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/i, 'expected 64 hex digits')
+    .regex(/^([0-9a-f]{64})?$/i, 'expected 64 hex digits')
     .transform((hex) => hex.toLowerCase())
     .optional(),
 })
+export type ManifestFile = z.output<typeof FileEntry>
 
 const ExecutionFile = z.union([z.string(), FileEntry]).transform((entry) => (typeof entry === 'string' ? { path: entry } : entry))
 
@@ -63,17 +68,21 @@ export const ManifestSchema = z.looseObject({
   metadata: z.looseObject({
     name: z.string().min(1).max(256),
     namespace: z.string().max(256).optional(),
-    version: z.coerce.string().max(128).default('0.0.0'),
+    version: Version.pipe(z.string().max(128)).default('0.0.0'),
     description: z.string().max(100_000).optional(),
     license: z.string().max(1024).optional(),
     homepage: z.string().max(2048).optional(),
   }),
   spec: z.looseObject({
-    framework: z.looseObject({ name: z.string().max(64), version: z.coerce.string().max(64).optional() }).optional(),
+    framework: z.looseObject({ name: z.string().max(64), version: Version.pipe(z.string().max(64)).optional() }).optional(),
     format: z.looseObject({
       type: z.string().min(1).max(64),
+      /** What the files are now, where `type` is what they were converted from. */
+      execution_format: z.string().max(64).optional(),
       files: z.array(FileEntry).max(PACKAGE_FILES_MAX).default([]),
-      /** Role → file. Axon writes a list; its first entry then plays the role `model`. */
+      /** The file of the role `model`, where there is only that one. */
+      execution_file: ExecutionFile.optional(),
+      /** Role → file. Of a list the first entry plays the role `model`. */
       execution_files: z.union([z.record(z.string(), ExecutionFile), z.array(ExecutionFile).transform(rolesOfList)]).optional(),
     }),
     io: z.looseObject({ inputs: z.array(TensorEntry).default([]), outputs: z.array(TensorEntry).default([]) }).optional(),
