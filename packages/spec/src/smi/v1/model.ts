@@ -64,6 +64,6 @@ export const TensorSpecSchema = z.strictObject({
   description: z.string().max(1000).optional(),
 })
 
-export const SignatureSchema = z
+export const SignatureSchema: z.ZodType<Signature> = z
   .strictObject({ inputs: z.array(TensorSpecSchema), outputs: z.array(TensorSpecSchema) })
   .meta({ id: 'Signature' })

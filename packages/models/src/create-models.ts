@@ -1,0 +1,70 @@
+import type { Clock, Log, Rng } from '@soma/core'
+import type { ChildSpawner } from '@soma/host'
+import type { Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
+import type { Store } from '@soma/store'
+import { createInstallHandlers } from './install/create-install-handlers.ts'
+import type { Running } from './ports.ts'
+import { createRegistry } from './registry/registry.ts'
+import type { EngineEntry } from './runtime/engine-connection.ts'
+import { createRuntimeHandlers } from './runtime/handlers.ts'
+import { type ProcessStatus, Runtime, type RuntimeDeps } from './runtime/runtime.ts'
+
+export interface ModelsDeps {
+  readonly store: Store
+  /** In the order that help texts show them. */
+  readonly sources: readonly Source[]
+  /** In the order in which they are asked whether they know a package. */
+  readonly engines: readonly EngineEntry[]
+  readonly children: ChildSpawner
+  readonly hostFacts: () => HostFacts
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
+  readonly emit?: NonNullable<RuntimeDeps['emit']>
+}
+
+export interface Models {
+  /** All calls on models and engines. */
+  readonly handlers: Handlers
+  readonly running: Running
+  processes(): ProcessStatus[]
+  /** Numbers for scraping. */
+  metrics(): Metric[]
+  /** Ends what an earlier daemon left behind. Call it once the store is open: from then on nobody else can have started engines. */
+  start(): Promise<void>
+  /** Fails what still waits or runs, ends every process, and lets unfinished installs put their things away. */
+  stop(): Promise<void>
+}
+
+/** Models: installed by `install`, kept by `registry`, run by `runtime`. */
+export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | 'install'>): Models {
+  const { store, engines, children, hostFacts, clock, rng, log, emit } = deps
+  const registry = createRegistry({ store, log })
+  const runtime = new Runtime(
+    { registry, engines, spawn: (child) => children.spawn(child), hostFacts, clock, rng, log, ...(emit && { emit }) },
+    config.models,
+  )
+  const installs = createInstallHandlers({
+    store,
+    registry,
+    running: runtime,
+    sources: deps.sources,
+    engines: () => engines.map(({ descriptor }) => descriptor),
+    clock,
+    rng,
+    log,
+    settings: () => config.install,
+  })
+  return {
+    handlers: { ...installs.handlers, ...createRuntimeHandlers(runtime) },
+    running: runtime,
+    processes: () => runtime.processes(),
+    metrics: () => runtime.metrics(),
+    start: async () => void (await children.reapOrphans()),
+    stop: async () => {
+      await runtime.stop()
+      await installs[Symbol.asyncDispose]()
+    },
+  }
+}

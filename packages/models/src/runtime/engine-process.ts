@@ -1,0 +1,177 @@
+import { SomaError } from '@soma/core'
+import {
+  type EngineDescriptor,
+  type EngineSupport,
+  type GenerateEvent,
+  type GenerateRequest,
+  type HostFacts,
+  type InferRequest,
+  type InferResponse,
+  type LoadOptions,
+  type MemoryEstimate,
+  type ModelPackage,
+  SMI_VERSION,
+  type Signature,
+  smiMethods,
+} from '@soma/spec'
+import { startDeadline } from './deadline.ts'
+import { EngineConnection, type EngineEnd, type EngineEntry, type EngineProcessDeps, type SmiOutput } from './engine-connection.ts'
+import { wrongAnswer } from './engine-failure.ts'
+
+export type EngineState = 'starting' | 'spare' | 'loading' | 'ready' | 'busy' | 'stopping'
+export type InferMethod = 'infer' | 'generate'
+
+/** What a process has loaded. */
+export interface Loaded {
+  readonly signature: Signature
+  readonly methods: readonly InferMethod[]
+}
+
+interface Waits {
+  readonly signal: AbortSignal
+}
+
+/** One engine process through its life: starting (spawn, hello), spare, loading, ready or busy, stopping. */
+export class EngineProcess {
+  readonly descriptor: EngineDescriptor
+  readonly #connection: EngineConnection
+  readonly #deps: EngineProcessDeps
+  #phase: 'starting' | 'spare' | 'loading' | 'ready' = 'starting'
+  #loaded: Loaded | undefined
+
+  /**
+   * Starts the process and shakes hands.
+   * @throws {SomaError} `engine/not-ready`, `engine/crashed`, `engine/protocol`, or the signal's reason; the process is gone then.
+   */
+  static async start(
+    deps: EngineProcessDeps,
+    entry: EngineEntry,
+    waits: Waits,
+    seen?: (process: EngineProcess) => void,
+  ): Promise<EngineProcess> {
+    const { descriptor, command, env } = entry
+    const child = await deps.spawn({ name: `engine/${descriptor.id}`, command, ...(env && { env }) })
+    const process = new EngineProcess(deps, descriptor, new EngineConnection(deps, descriptor.id, child))
+    seen?.(process)
+    await process.#orEnd(() => process.#hello(waits.signal))
+    return process
+  }
+
+  private constructor(deps: EngineProcessDeps, descriptor: EngineDescriptor, connection: EngineConnection) {
+    this.#deps = deps
+    this.descriptor = descriptor
+    this.#connection = connection
+  }
+
+  get pid(): number {
+    return this.#connection.child.pid
+  }
+
+  /** Milliseconds since the epoch. */
+  get startedAt(): number {
+    return this.#connection.child.startedAt
+  }
+
+  get rssBytes(): number {
+    return this.#connection.child.rssBytes()
+  }
+
+  get state(): EngineState {
+    if (this.#connection.isEnding) return 'stopping'
+    return this.#phase === 'ready' && this.#connection.running > 0 ? 'busy' : this.#phase
+  }
+
+  get model(): string | null {
+    return this.#connection.model
+  }
+
+  /** Never rejects. */
+  get ended(): Promise<EngineEnd> {
+    return this.#connection.ended
+  }
+
+  /** What is loaded. @throws {SomaError} `engine/not-ready` before. */
+  get loaded(): Loaded {
+    if (this.#loaded) return this.#loaded
+    throw new SomaError('engine/not-ready', `engine ${this.descriptor.id} has no model loaded yet`)
+  }
+
+  async probe(facts: HostFacts, waits: Waits): Promise<EngineSupport> {
+    return await this.#connection.ask('probe', facts, waits.signal)
+  }
+
+  async estimate(pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<MemoryEstimate> {
+    return await this.#connection.ask('estimate', { package: bare(pkg), options }, waits.signal)
+  }
+
+  /**
+   * Loads the model that this process then serves.
+   * @throws {SomaError} `model/load-failed` and whatever else the engine answers, or the signal's reason; the process is gone then.
+   */
+  async load(pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<void> {
+    this.#connection.model = pkg.name
+    this.#phase = 'loading'
+    await this.#orEnd(async () => {
+      this.#loaded = await this.#connection.ask('load', { package: bare(pkg), options }, waits.signal)
+      this.#phase = 'ready'
+    })
+  }
+
+  /** @throws {SomaError} what the engine answers, `engine/crashed`, `engine/protocol`, or the signal's reason, at once. */
+  async infer({ inputs, outputs }: InferRequest, waits: Waits): Promise<InferResponse> {
+    return await this.#connection.ask('infer', outputs ? { inputs, outputs } : { inputs }, waits.signal)
+  }
+
+  /** As `infer`, piece by piece. Leaving the loop early cancels. */
+  generate(request: GenerateRequest, waits: Waits): AsyncGenerator<GenerateEvent, void, void> {
+    return this.#connection.stream('generate', request, smiMethods.generate.events, waits.signal)
+  }
+
+  async health(waits: Waits): Promise<SmiOutput<'health'>> {
+    return await this.#connection.ask('health', {}, waits.signal)
+  }
+
+  /** @see EngineConnection.settle */
+  settle(): Promise<void> | undefined {
+    return this.#connection.settle()
+  }
+
+  /** Lets the engine leave by itself, and kills it when it does not; calls still under way fail with `reason`. */
+  async stop(reason?: SomaError): Promise<EngineEnd> {
+    return await this.#connection.stop(reason)
+  }
+
+  /** Ends the process now; calls under way fail with `reason`. */
+  async kill(reason: SomaError): Promise<EngineEnd> {
+    return await this.#connection.kill(reason)
+  }
+
+  async #hello(signal: AbortSignal): Promise<void> {
+    const { id } = this.descriptor
+    const { helloMsMax } = this.#deps.times
+    const late = (): SomaError =>
+      new SomaError('engine/not-ready', `engine ${id} did not answer within ${helloMsMax} ms of its start`, {
+        details: { engine: id, helloMsMax },
+      })
+    using deadline = startDeadline(this.#deps.clock, helloMsMax, late, signal)
+    const answered = await this.#connection.ask('hello', { smiVersions: [SMI_VERSION] }, deadline.signal)
+    if (answered.id !== id) throw wrongAnswer(this.#connection.name, 'hello', `it calls itself "${answered.id}"`)
+    this.#phase = 'spare'
+    this.#connection.watchHealth()
+  }
+
+  /** A process that failed at its start or its load is of no use: nobody knows what it holds. */
+  async #orEnd(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      await this.kill(error as SomaError)
+      throw error
+    }
+  }
+}
+
+/** Only what SMI knows: the registry's handle can be disposed, too. */
+function bare({ name, format, task, directory, files, roles }: ModelPackage): ModelPackage {
+  return { name, format, task, directory, files, roles }
+}

@@ -1,0 +1,48 @@
+/** Limits of the runtime: unit in the name, reason beside it. */
+
+/** From spawn to the answer to `hello`: a Python engine that imports a large framework on a busy machine takes most of it. */
+export const HELLO_MS_MAX = 30_000
+/** How often an engine is asked whether it lives, while a call or a load runs in it. */
+export const HEALTH_INTERVAL_MS = 15_000
+/** An engine that has not answered `health` for so long hangs. Some engines compute on their only thread, so this bounds one inference. */
+export const HANG_MS_MAX = 120_000
+/** How long an engine may go on with a cancelled call before it is ended: others wait for its place. */
+export const CANCEL_GRACE_MS = 2_000
+/** The pause between two looks at whether a cancelled call has ended: doubles from the first to the last. */
+export const SETTLE_PAUSE_MS = { first: 2, last: 100 } as const
+/** From the end of its stdin until an engine that does not leave by itself is killed. */
+export const STOP_GRACE_MS = 2_000
+/** How long a process that closed its stdout may take to end before it is killed. */
+export const EXIT_GRACE_MS = 1_000
+
+/** The first crash costs no wait, the second this, and each further one twice as much. */
+export const RESTART_DELAY_MS = 500
+export const RESTART_DELAY_MS_MAX = 60_000
+/** Each delay is spread by this share, so that models that fell together do not rise together. */
+export const RESTART_JITTER = 0.25
+/** Models whose crashes are remembered; the oldest is forgotten first. */
+export const RESTART_RECORDS_MAX = 1_000
+
+/** Calls of all models that wait; with `models.queueMax` per model this bounds the memory that waiting inputs take. */
+export const QUEUED_CALLS_MAX = 4_096
+/** Calls under way in all engines: far more than any machine has CPUs, so it only bounds a mistake. */
+export const RUNNING_CALLS_MAX = 256
+/** Engines compute with all their threads for one call: a second one beside it only makes both slower. */
+export const CALLS_PER_MODEL_MAX = 1
+
+/** Calls that wait for a place in memory for their model, over all models. */
+export const PLACE_WAITERS_MAX = 1_024
+/** How long a call waits for a place in memory before it gets `resource/exhausted`. */
+export const PLACE_WAIT_MS_MAX = 300_000
+/** A model may serve at least as long as its load took before it makes room for another, but no longer than this. */
+export const TURN_MS_MAX = 30_000
+
+/** Memory that stays free beside a model's estimate, for what the estimate does not know. */
+export const MEMORY_RESERVE_BYTES = 128 * 1024 * 1024
+/** Pieces of generated text under way: hides a round trip, and bounds what a slow reader piles up. */
+export const GENERATE_WINDOW = 32
+/** Text of one generation, in UTF-16 units: four times the longest prompt. */
+export const GENERATED_LENGTH_MAX = 16 * 1024 * 1024
+
+/** How long spare processes stay when no model of their engine is in memory. */
+export const SPARE_LINGER_MS = 60_000

@@ -1,0 +1,324 @@
+import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
+import type { ChildSpawner } from '@soma/host'
+import {
+  type CallOutput,
+  type Config,
+  type EngineSupport,
+  type GenerateEvent,
+  type GenerateRequest,
+  type HostFacts,
+  type InferRequest,
+  type InferResponse,
+  type Metric,
+  type Signature,
+  type SomaEvent,
+  checkInputs,
+} from '@soma/spec'
+import type { InstalledModel, Registry, Running } from '../ports.ts'
+import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
+import { EnginePool } from './engine-pool.ts'
+import type { EngineProcess, InferMethod } from './engine-process.ts'
+import {
+  CALLS_PER_MODEL_MAX,
+  GENERATED_LENGTH_MAX,
+  MEMORY_RESERVE_BYTES,
+  PLACE_WAITERS_MAX,
+  PLACE_WAIT_MS_MAX,
+  QUEUED_CALLS_MAX,
+  RUNNING_CALLS_MAX,
+  SPARE_LINGER_MS,
+  TURN_MS_MAX,
+} from './limits.ts'
+import { ModelLoader } from './model-loader.ts'
+import { Residency } from './residency.ts'
+import { RestartDelays } from './restart-delays.ts'
+import { Scheduler, type Seat } from './scheduler.ts'
+
+export interface RuntimeDeps {
+  readonly registry: Registry
+  readonly engines: readonly EngineEntry[]
+  readonly spawn: ChildSpawner['spawn']
+  readonly hostFacts: () => HostFacts
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
+  readonly emit?: (event: Pick<SomaEvent, 'name' | 'resource' | 'data'>) => void
+}
+
+export interface RuntimeOptions extends Readonly<Config['models']> {
+  readonly times?: Partial<EngineTimes>
+  readonly spareLingerMs?: number
+  readonly memoryReserveBytes?: number
+}
+
+export type ProcessStatus = CallOutput<'system.status'>['processes'][number]
+export type EngineStatus = CallOutput<'engine.list'>['engines'][number]
+export type Timings = CallOutput<'model.infer'>['timings']
+
+interface Waits {
+  readonly signal: AbortSignal
+}
+
+/** Runs calls on models: check, queue, place in memory, engine. Each of these is a part of its own; this is the list of steps. */
+export class Runtime implements Running {
+  readonly #deps: RuntimeDeps
+  readonly #pool: EnginePool
+  readonly #delays: RestartDelays
+  readonly #loader: ModelLoader
+  readonly #residency: Residency<EngineProcess>
+  readonly #scheduler: Scheduler<EngineProcess>
+  /** What each process has loaded. */
+  readonly #loadedFrom = new WeakMap<EngineProcess, InstalledModel>()
+
+  constructor(deps: RuntimeDeps, options: RuntimeOptions) {
+    const { clock, log } = deps
+    const times = { ...engineTimes, ...options.times }
+    const { spareLingerMs = SPARE_LINGER_MS, memoryReserveBytes = MEMORY_RESERVE_BYTES } = options
+    this.#deps = deps
+    this.#delays = new RestartDelays(deps)
+    this.#pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, { warmSpares: options.warmSpares, spareLingerMs })
+    this.#loader = new ModelLoader(
+      { registry: deps.registry, pool: this.#pool, delays: this.#delays, hostFacts: deps.hostFacts, log },
+      { threads: options.threads, memoryReserveBytes },
+    )
+    this.#residency = new Residency(
+      {
+        clock,
+        load: (name, waits) => this.#loadProcess(name, waits),
+        loaded: (name, loadMs) => this.#happened('model.loaded', name, { loadMs: Math.round(loadMs) }),
+        unloaded: (name, reason) => this.#happened('model.unloaded', name, { reason }),
+      },
+      {
+        loadedMax: options.loadedMax,
+        idleUnloadMs: options.idleUnloadMs,
+        turnMsMax: TURN_MS_MAX,
+        waitersMax: PLACE_WAITERS_MAX,
+        waitMsMax: PLACE_WAIT_MS_MAX,
+      },
+    )
+    this.#scheduler = new Scheduler(this.#residency, {
+      perModelMax: CALLS_PER_MODEL_MAX,
+      runningMax: RUNNING_CALLS_MAX,
+      queueMax: options.queueMax,
+      queuedMax: QUEUED_CALLS_MAX,
+    })
+  }
+
+  /** @throws {SomaError} the errors of `model.infer`. */
+  async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & { readonly timings: Timings }> {
+    const model = this.#deps.registry.get(name)
+    const known = this.#residency.find(name)?.loaded.signature ?? model.signature
+    if (known) checkRequest(known, request)
+    using turn = await this.#enter(model, 'infer', waits)
+    const { signature } = turn.process.loaded
+    if (signature !== known) checkRequest(signature, request)
+    const { outputs } = await turn.process.infer(request, waits)
+    return { outputs, timings: turn.timings() }
+  }
+
+  /** Text piece by piece, then all of it. @throws {SomaError} the errors of `model.generate`. */
+  async *generate(
+    name: string,
+    request: GenerateRequest,
+    waits: Waits,
+  ): AsyncGenerator<GenerateEvent, { readonly text: string; readonly timings: Timings }, void> {
+    using turn = await this.#enter(this.#deps.registry.get(name), 'generate', waits)
+    let text = ''
+    for await (const event of turn.process.generate(request, waits)) {
+      text = append(text, event.text)
+      yield event
+    }
+    return { text, timings: turn.timings() }
+  }
+
+  /** Brings a model into memory without calling it. @throws {SomaError} the errors of `model.load`. */
+  async load(
+    name: string,
+    waits: Waits,
+  ): Promise<{ readonly signature: Signature; readonly residentBytes: number; readonly loadMs: number }> {
+    const model = this.#deps.registry.get(name)
+    this.#dropStale(model)
+    const lease = await this.#residency.acquire(name, waits)
+    try {
+      const { residentBytes } = await lease.process.health(waits)
+      return { signature: lease.process.loaded.signature, residentBytes: Math.round(residentBytes), loadMs: lease.loadMs }
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** Ends the model's process once the calls that use it are done; calls that still wait then load it anew. @returns whether it was loaded. */
+  async unload(name: string, waits: Waits = endless): Promise<boolean> {
+    return await this.#residency.unload(name, waits)
+  }
+
+  isLoaded(name: string): boolean {
+    return this.#residency.find(name) !== undefined
+  }
+
+  isBusy(name: string): boolean {
+    const { waiting, running } = this.#scheduler.count(name)
+    return waiting + running > 0 || this.#residency.isInUse(name)
+  }
+
+  processes(): ProcessStatus[] {
+    return this.#pool.processes.map(({ pid, descriptor, model, state, rssBytes, startedAt }) => ({
+      pid,
+      engine: descriptor.id,
+      model,
+      state,
+      rssBytes,
+      startedAt,
+    }))
+  }
+
+  engines(): EngineStatus[] {
+    return this.#pool.entries.map(({ descriptor }) => this.#engineStatus(descriptor.id))
+  }
+
+  /** Whether an engine can run here, by starting it. @throws {SomaError} the errors of `engine.show`. */
+  async engine(id: string, waits: Waits): Promise<{ readonly engine: EngineStatus; readonly support: EngineSupport }> {
+    const process = await this.#pool.take(id, waits)
+    try {
+      return { support: await process.probe(this.#deps.hostFacts(), waits), engine: this.#engineStatus(id) }
+    } finally {
+      this.#pool.giveBack(process)
+    }
+  }
+
+  /** Numbers for scraping. */
+  metrics(): Metric[] {
+    const { waiting, running } = this.#scheduler.total
+    return [
+      {
+        name: 'soma_model_calls',
+        help: 'Calls of models that wait for their turn, or run.',
+        type: 'gauge',
+        samples: Object.entries({ waiting, running }).map(([state, value]) => ({ labels: { state }, value })),
+      },
+      {
+        name: 'soma_engine_failures_total',
+        help: 'Engine processes that crashed, hung, broke the protocol or did not start.',
+        type: 'counter',
+        samples: this.engines().map(({ id, restarts }) => ({ labels: { engine: id }, value: restarts })),
+      },
+    ]
+  }
+
+  /** Takes no new calls, fails those that wait, ends every engine process. The daemon lets running calls finish before. */
+  async stop(): Promise<void> {
+    this.#scheduler.stop()
+    await this.#residency.stop()
+    await this.#pool.stop()
+  }
+
+  #engineStatus(id: string): EngineStatus {
+    const { entry, processes, failures } = this.#pool.status(id)
+    return { ...entry.descriptor, processes, restarts: failures }
+  }
+
+  async #enter(model: InstalledModel, method: InferMethod, waits: Waits): Promise<Turn> {
+    const { clock } = this.#deps
+    this.#dropStale(model)
+    const beganAt = clock.monotonic()
+    const seat = await this.#scheduler.enter(model.name, waits)
+    const turn = new Turn(clock, seat, beganAt, () => this.#leave(model, seat))
+    if (seat.process.loaded.methods.includes(method)) return turn
+    turn[Symbol.dispose]()
+    throw new SomaError(
+      'model/unsupported',
+      `model ${model.name} cannot ${method}; it can ${seat.process.loaded.methods.join(', ') || 'do nothing'}`,
+      {
+        details: { model: model.name, method, methods: seat.process.loaded.methods },
+      },
+    )
+  }
+
+  /**
+   * The caller has its answer, or has gone away; the turn ends when the engine is really free. Until then a next call would only
+   * wait inside the engine, where it could not be cancelled in time nor moved to another process.
+   */
+  #leave({ engine, name }: InstalledModel, seat: Seat<EngineProcess>): void {
+    if (seat.process.state !== 'stopping') this.#delays.succeeded(engine, name)
+    const settled = seat.process.settle()
+    if (settled) void settled.then(() => seat.leave())
+    else seat.leave()
+  }
+
+  /** A model that was replaced since it was loaded: calls from now on wait for its new package. */
+  #dropStale(model: InstalledModel): void {
+    const process = this.#residency.find(model.name)
+    const loaded = process && this.#loadedFrom.get(process)
+    if (loaded && !isSamePackage(loaded, model)) void this.#residency.unload(model.name, endless)
+  }
+
+  async #loadProcess(name: string, waits: Waits): Promise<EngineProcess> {
+    const model = this.#deps.registry.get(name)
+    if (!this.#pool.has(model.engine))
+      throw new SomaError('model/unsupported', `model ${name} needs engine ${model.engine}, which this daemon does not have`, {
+        details: { model: name, engine: model.engine },
+      })
+    const process = await this.#loader.load(model, waits)
+    this.#loadedFrom.set(process, model)
+    return process
+  }
+
+  #happened(event: string, model: string, data: SomaEvent['data']): void {
+    this.#deps.log.info(event, { model, ...data })
+    this.#deps.emit?.({ name: event, resource: `model/${model}`, data })
+  }
+}
+
+function isSamePackage(a: InstalledModel, b: InstalledModel): boolean {
+  return a === b || (a.digest === b.digest && canonicalJson(a.settings) === canonicalJson(b.settings))
+}
+
+const endless: Waits = { signal: new AbortController().signal }
+
+/** One call's time with a model in memory. */
+class Turn implements Disposable {
+  readonly process: EngineProcess
+  readonly #clock: Clock
+  readonly #leave: () => void
+  readonly #waited: Omit<Timings, 'runMs'>
+  readonly #enteredAt: number
+
+  constructor(clock: Clock, { process, loadMs }: Seat<EngineProcess>, beganAt: number, leave: () => void) {
+    this.process = process
+    this.#clock = clock
+    this.#leave = leave
+    this.#enteredAt = clock.monotonic()
+    this.#waited = { queueMs: Math.max(0, this.#enteredAt - beganAt - loadMs), loadMs }
+  }
+
+  timings(): Timings {
+    return { ...this.#waited, runMs: this.#clock.monotonic() - this.#enteredAt }
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave()
+  }
+}
+
+/** Before queueing where the signature is known: a call that cannot work must not wait, nor make others wait. */
+function checkRequest(signature: Signature, { inputs, outputs }: InferRequest): void {
+  checkInputs(signature, inputs)
+  const unknown = outputs?.find((name) => !signature.outputs.some((output) => output.name === name))
+  if (unknown === undefined) return
+  const names = signature.outputs.map(({ name }) => name)
+  throw new SomaError('model/input-mismatch', `the model has no output "${unknown}"; it has ${names.join(', ')}`, {
+    details: { output: unknown, outputs: names },
+  })
+}
+
+function append(text: string, piece: string): string {
+  if (text.length + piece.length <= GENERATED_LENGTH_MAX) return text + piece
+  throw new SomaError(
+    'resource/exhausted',
+    `the generated text is over the limit of ${GENERATED_LENGTH_MAX} characters; ask for fewer tokens`,
+    {
+      details: { lengthMax: GENERATED_LENGTH_MAX },
+    },
+  )
+}
