@@ -37,7 +37,10 @@ export function reshapeModel(): Uint8Array {
 
 /** `y = x` after `count` products with a `size` × `size` matrix: about `2 · count · size³` operations, for something to be slow. */
 export function slowModel(size: number, count: number): Uint8Array {
-  const weights = encodeValues('float32', new Array<number>(size * size).fill(1 / size))
+  const weights = encodeValues(
+    'float32',
+    Array.from({ length: size * size }, () => 1 / size),
+  )
   const name = (index: number): string => (index === 0 ? 'x' : index === count ? 'y' : `h${index}`)
   return writeOnnxModel({
     inputs: [{ name: 'x', dtype: 'float32', shape: [size, size] }],

@@ -1,0 +1,74 @@
+import { join } from 'node:path'
+import { abortError } from '@soma/core'
+import {
+  type EngineContext,
+  type LoadOptions,
+  type LoadedModel,
+  type ModelPackage,
+  type Signature,
+  type TensorSpec,
+  packageFile,
+} from '@soma/spec'
+import { loadError, unsupportedType } from './errors.ts'
+import { type OnnxSettings, readSettings, sessionOptions } from './options.ts'
+import { OnnxRun } from './run.ts'
+import type { OrtRuntime, OrtSession } from './runtime.ts'
+import { isOrtDtype } from './tensors.ts'
+
+export interface LoadDeps {
+  readonly runtime: OrtRuntime
+  /** Resident bytes of this process. */
+  readonly residentBytes: () => number
+}
+
+type ValueMetadata = OrtSession['inputMetadata'][number]
+
+/** By its path in the package's folder, not its own: external data is looked for beside the model. */
+export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptions, ctx: EngineContext): Promise<LoadedModel> {
+  const settings = readSettings(options.settings)
+  const { path } = packageFile(pkg, 'model')
+  const session = await openSession(deps, path, join(pkg.directory, path), sessionOptions(options.threads, settings))
+  try {
+    const signature = readSignature(path, session, settings)
+    if (ctx.signal.aborted) throw abortError(ctx.signal)
+    const run = new OnnxRun(deps.runtime, session, signature)
+    return {
+      signature,
+      infer: (request, ctx) => run.infer(request, ctx),
+      usage: () => ({ residentBytes: deps.residentBytes() }),
+      [Symbol.asyncDispose]: () => session.release(),
+    }
+  } catch (error) {
+    await session.release()
+    throw error
+  }
+}
+
+async function openSession(
+  deps: LoadDeps,
+  path: string,
+  localPath: string,
+  options: ReturnType<typeof sessionOptions>,
+): Promise<OrtSession> {
+  try {
+    return await deps.runtime.InferenceSession.create(localPath, options)
+  } catch (error) {
+    throw loadError(path, error)
+  }
+}
+
+/** Outputs that are no tensors (the maps of scikit-learn classifiers) are left out: their tensors still come. */
+function readSignature(path: string, session: OrtSession, settings: OnnxSettings): Signature {
+  const finite = new Set(settings.finite)
+  const inputs = session.inputMetadata.map((value) => readSpec(path, value))
+  const outputs = session.outputMetadata.filter((value) => value.isTensor).map((value) => readSpec(path, value))
+  return { inputs: inputs.map((spec) => (finite.has(spec.name) ? { ...spec, finite: true } : spec)), outputs }
+}
+
+function readSpec(path: string, value: ValueMetadata): TensorSpec {
+  if (!value.isTensor) throw unsupportedType(`${path}: "${value.name}"`, 'sequences or maps')
+  if (!isOrtDtype(value.type)) throw unsupportedType(`${path}: "${value.name}"`, value.type)
+  // The library says `[]` both for a scalar and for a free rank: free is the one that refuses no good input.
+  const shape = value.shape.length === 0 ? null : value.shape.map((size) => (typeof size === 'number' ? size : -1))
+  return { name: value.name, dtype: value.type, shape }
+}
