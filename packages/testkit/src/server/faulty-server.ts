@@ -102,9 +102,12 @@ class Server implements FaultyServer {
     const seen = seenRequest(request)
     this.requests.push(seen)
     response.once('close', () => (seen.state = response.writableFinished ? 'sent' : 'cut'))
-    const closed = once(response, 'close')
+    response.on('error', () => {})
+    const closed = new Promise<void>((resolve) => response.once('close', resolve))
     const finish = async (): Promise<void> => {
-      await this.#answer(seen, response).catch((thrown: unknown) => response.destroy(thrown as Error))
+      await this.#answer({ seen, response, closed, signal: this.#stop.signal }).catch((thrown: unknown) =>
+        response.destroy(thrown as Error),
+      )
       await closed
       this.#busy.delete(done)
     }
@@ -112,14 +115,15 @@ class Server implements FaultyServer {
     this.#busy.add(done)
   }
 
-  async #answer(seen: SeenRequest, response: ServerResponse): Promise<void> {
+  async #answer(sending: Sending): Promise<void> {
+    const { seen, response } = sending
     const faults = this.#faultsFor(seen.path)
     const headers = faults.reduce((now, fault) => fault.request?.(now) ?? now, seen.headers)
     const plain = this.#plainReply(seen.path, { origin: this.origin, headers }, faults)
     const reply = faults.reduce((now, fault) => fault.reply?.(now) ?? now, plain)
     seen.status = reply.status
     if (reply.status === 0) return void response.destroy()
-    await send(reply, { seen, response, signal: this.#stop.signal })
+    await send(reply, sending)
   }
 
   #plainReply(path: string, request: ServedRequest, faults: readonly Fault[]): Reply {
@@ -148,6 +152,7 @@ function seenRequest(request: IncomingMessage): SeenRequest {
 interface Sending {
   readonly seen: SeenRequest
   readonly response: ServerResponse
+  readonly closed: Promise<void>
   readonly signal: AbortSignal
 }
 
@@ -166,12 +171,13 @@ async function send(reply: Reply, sending: Sending): Promise<void> {
   response.end()
 }
 
-async function sendBody(reply: Reply, { seen, response, signal }: Sending): Promise<void> {
+async function sendBody(reply: Reply, { seen, response, closed, signal }: Sending): Promise<void> {
   for (const piece of pacedPieces(reply)) {
     if (response.destroyed || signal.aborted) return
     seen.sentBytes += piece.byteLength
     // Each piece is in the kernel before the next, so that a cut after n bytes delivers n.
-    await new Promise((resolve) => response.write(piece, resolve))
+    // Node drops the callbacks of what was still queued when the client goes, hence the race.
+    await Promise.race([new Promise((resolve) => response.write(piece, resolve)), closed])
     if (reply.drip) await systemClock.sleep(reply.drip.everyMs, { signal }).catch(() => {})
   }
 }
