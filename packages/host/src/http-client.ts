@@ -1,8 +1,7 @@
 import { type Clock, type Log, SomaError } from '@soma/core'
-import { type HttpFetch, type HttpReply, type HttpRequest, publicUrl } from '@soma/spec'
+import { type HttpFetch, type HttpReply, type HttpRequest, publicUrl, streamBody } from '@soma/spec'
 import type { Dispatcher } from 'undici'
 import { type Env, HttpAgents, type HttpTimeouts } from './http-agents.ts'
-import { httpBody } from './http-body.ts'
 import { statusError, transportError } from './http-errors.ts'
 import { HTTP_BODY_BUFFER_BYTES, HTTP_CONNECT_MS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MS_MAX, HTTP_REDIRECTS_MAX } from './limits.ts'
 
@@ -89,7 +88,7 @@ function toReply({ statusCode, headers, body }: Dispatcher.ResponseData, hop: Ho
     status: statusCode,
     url: hop.url.href,
     headers: lowerCase(headers),
-    body: httpBody(body, (thrown) => transportError(thrown, hop)),
+    body: streamBody(body, (thrown) => transportError(thrown, hop)),
     [Symbol.dispose]: () => void body.destroy(),
   }
 }

@@ -107,6 +107,7 @@ export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'
 export { readDocument } from './source/v1/http-document.ts'
 export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
 export { publicUrl } from './source/v1/public-url.ts'
+export { streamBody } from './source/v1/stream-body.ts'
 export type {
   Artifact,
   CreateSource,
