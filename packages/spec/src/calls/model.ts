@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import type { Need } from '../capability/v1/capability.ts'
 import { GenerateEventSchema, GenerateRequestSchema } from '../smi/v1/generate.ts'
 import { SignatureSchema } from '../smi/v1/model.ts'
-import { TensorSchema } from '../tensor/tensor.ts'
+import { type Tensor, TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
 import { BlobDigestSchema, ByteCount, ModelName, Nothing, Timestamp } from './values.ts'
 
@@ -75,8 +76,10 @@ export const modelInstall = defineCall({
     'package/hash-mismatch',
     'package/size-mismatch',
     'package/archive-refused',
+    'package/invalid-model',
     'package/no-model',
     'model/exists',
+    'resource/exhausted',
     'store/disk-full',
   ],
 })
@@ -166,6 +169,11 @@ const runErrors = [
   'resource/exhausted',
 ] as const
 
+/** By convention a string input called `path` makes the engine read a file of this machine: being allowed to use the model is not enough. */
+function namesFile({ name, dtype }: Tensor): boolean {
+  return name === 'path' && dtype === 'string'
+}
+
 export const modelInfer = defineCall({
   name: 'model.infer',
   summary: 'Run one inference on an installed model, loading it if needed.',
@@ -175,7 +183,10 @@ export const modelInfer = defineCall({
     outputs: z.array(z.string().max(512)).max(1024).optional().describe('Wanted outputs; all when absent'),
   }),
   output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
-  right: (input) => ({ resource: `model/${input.model}`, right: 'invoke' }),
+  right: ({ model, inputs }) => {
+    const invoke: Need = { resource: `model/${model}`, right: 'invoke' }
+    return [...inputs].some(namesFile) ? [invoke, { resource: 'host/files', right: 'read' }] : invoke
+  },
   http: 'POST /v1/models/{model}/infer',
   /** One encoded picture, sound or the like becomes one tensor, uint8[bytes]. */
   raw: {

@@ -1,5 +1,3 @@
-import { z } from 'zod'
-
 /** Element types, named as in the ONNX and Open Inference Protocol worlds. */
 export const dtypes = [
   'float16',
@@ -18,8 +16,6 @@ export const dtypes = [
   'string',
 ] as const
 export type Dtype = (typeof dtypes)[number]
-// Marked pure so that browser bundles, which need only the sizes, leave zod out.
-export const DtypeSchema = /* @__PURE__ */ z.enum(dtypes)
 
 const bytesPerElement: Readonly<Record<Dtype, number>> = {
   float16: 2,

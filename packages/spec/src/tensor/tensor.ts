@@ -1,6 +1,7 @@
 import { SomaError } from '@soma/core'
 import { z } from 'zod'
-import { type Dtype, DtypeSchema, dtypeSizeBytes } from './dtype.ts'
+import { DtypeSchema } from './dtype-schema.ts'
+import { type Dtype, dtypeSizeBytes } from './dtype.ts'
 import { type TensorValue, decodeStrings, decodeValues, encodeValues } from './values.ts'
 
 /** A ranked array of one dtype: row-major, little-endian, no gaps. */

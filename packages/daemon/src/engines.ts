@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+import type { EngineDescriptor } from '@soma/spec'
+import { descriptor as echo } from '@soma/engine-echo'
+import { descriptor as ocr } from '@soma/engine-ocr'
+import { descriptor as onnx } from '@soma/engine-onnx'
+
+/** An engine, and how its process is started. */
+export interface InstalledEngine {
+  readonly descriptor: EngineDescriptor
+  readonly command: readonly [string, ...string[]]
+}
+
+/** The engines that come with Soma, most particular first: the order in which they are asked whether they know a package. */
+export function builtInEngines(): readonly InstalledEngine[] {
+  return [echo, ocr, onnx].map((descriptor) => ({ descriptor, command: [process.execPath, enginePath(descriptor.id)] }))
+}
+
+/** From the sources an engine runs as TypeScript, beside a built daemon as one bundle. */
+function enginePath(id: string): string {
+  const here = import.meta.dirname
+  return import.meta.filename.endsWith('.ts') ? join(here, '..', '..', 'engines', id, 'src', 'main.ts') : join(here, 'engines', `${id}.mjs`)
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import test from 'node:test'
+import { ANONYMOUS, silentLog } from '@soma/core'
+import { encodeFrame } from '@soma/spec'
+import { settle } from '@soma/testkit/clock'
+import { attachmentsDigest } from '../dispatch/digest.ts'
+import { TestKernel, owner } from '../test-kernel.ts'
+import { Journal } from './journal.ts'
+import { Broadcast } from '../events/event-bus.ts'
+
+test('a call leaves a begin and an end with digests, never contents', async () => {
+  await using kernel = await TestKernel.create()
+  await kernel.calls.call('system.echo', { payload: 'a secret', tensors: [{ name: 't', dtype: 'uint8', data: new Uint8Array([1, 2, 3]) }] })
+  const { entries } = await kernel.calls.call('audit.list', {})
+  const [begin, end] = entries.filter(({ name }) => name === 'system.echo')
+  assert.equal(begin?.kind, 'begin')
+  assert.equal(begin?.principal, 'owner')
+  assert.equal(end?.kind, 'end')
+  assert.equal(end?.status, 'ok')
+  const header = encodeFrame({
+    payload: 'a secret',
+    tensors: [{ name: 't', dtype: 'uint8', shape: [3], data: new Uint8Array([1, 2, 3]) }],
+  })[0]
+  assert.equal(
+    begin?.digest,
+    createHash('sha256')
+      .update(header ?? '')
+      .digest('hex'),
+  )
+  assert.match(end?.attachments ?? '', /^[0-9a-f]{64}$/)
+  assert.doesNotMatch(JSON.stringify(entries), /a secret/)
+})
+
+test('large attachments get the same digest as small ones would', async () => {
+  const bytes = new Uint8Array(200_000).fill(7)
+  const parts = encodeFrame({ a: bytes, b: new Uint8Array([1]) })
+  const lines = parts
+    .slice(1)
+    .map((part) => createHash('sha256').update(part).digest('hex'))
+    .join('\n')
+  assert.equal(await attachmentsDigest(parts), createHash('sha256').update(lines).digest('hex'))
+  assert.equal(attachmentsDigest(encodeFrame({ a: 1 })), null)
+})
+
+test('a refusal is noted too, with the code and without a capability', async () => {
+  await using kernel = await TestKernel.create()
+  await assert.rejects(kernel.as({ principal: ANONYMOUS, face: 'http' }).call('system.echo', {}))
+  const { entries } = await kernel.calls.call('audit.list', {})
+  const refused = entries.find(({ status }) => status === 'capability/denied')
+  assert.deepEqual([refused?.principal, refused?.name, refused?.capability, refused?.kind], ['anonymous', 'system.echo', null, 'end'])
+})
+
+test('entries of calls that change nothing are committed within 50 ms, in order', async () => {
+  await using kernel = await TestKernel.create()
+  const before = kernel.store.log.head.seq
+  await kernel.calls.call('system.echo', {})
+  await kernel.calls.call('system.echo', {})
+  assert.equal(kernel.store.log.head.seq, before)
+  await kernel.clock.advance(50)
+  assert.equal(kernel.store.log.head.seq, before + 4)
+})
+
+test('a long call’s begin entry is durable while it runs', async () => {
+  await using kernel = await TestKernel.create({ 'system.doctor': () => new Promise(() => undefined) })
+  void kernel.calls.call('system.doctor', {})
+  await kernel.clock.advance(50)
+  await kernel.restart()
+  assert.match(kernel.store.log.last(1)[0]?.body ?? '', /"kind":"begin".*system\.doctor/)
+})
+
+test('audit.list finds a call by its id, goes on after a position, and refuses nonsense', async () => {
+  await using kernel = await TestKernel.create()
+  const { callId } = await kernel.kernel.dispatch(owner, 'system.echo', {})
+  for (let index = 0; index < 600; index++) await kernel.kernel.dispatch(owner, 'system.health', {})
+  const { entries } = await kernel.calls.call('audit.list', { call: callId })
+  assert.deepEqual(
+    entries.map(({ kind }) => kind),
+    ['begin', 'end'],
+  )
+  const page = await kernel.calls.call('audit.list', { afterSeq: 0, limit: 3 })
+  assert.deepEqual(
+    page.entries.map(({ seq }) => seq),
+    [1, 2, 3],
+  )
+  assert.equal(page.nextSeq, 3)
+})
+
+test('audit.tail gives the last entries and then new ones, none twice, none missing', async () => {
+  await using kernel = await TestKernel.create()
+  await kernel.calls.call('system.echo', {})
+  const stop = new AbortController()
+  const seqs: number[] = []
+  const reading = (async () => {
+    for await (const { seq } of kernel.calls.stream('audit.tail', { last: 3 }, { signal: stop.signal })) seqs.push(seq)
+  })()
+  await settle()
+  for (let index = 0; index < 20; index++) {
+    await kernel.calls.call('system.echo', {})
+    await kernel.clock.advance(50)
+  }
+  await settle()
+  stop.abort()
+  await reading.catch(() => undefined)
+  assert.ok(seqs.length >= 40)
+  assert.deepEqual(
+    seqs,
+    seqs.map((_, index) => (seqs[0] ?? 0) + index),
+  )
+})
+
+test('a sound log verifies; a changed record, a lost one and an unknown one are named', async () => {
+  await using kernel = await TestKernel.create()
+  await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }], label: '' })
+  const sound = await kernel.calls.call('audit.verify', {})
+  assert.deepEqual([sound.ok, sound.problems], [true, []])
+  assert.ok(sound.records >= 4 && sound.entries >= 3)
+
+  const [record] = kernel.store.records.list('token')
+  kernel.store.commit({
+    writes: [
+      { action: 'put', kind: 'token', key: record?.key ?? '', value: { forged: true } },
+      { action: 'put', kind: 'ghost', key: 'x', value: 1 },
+    ],
+  })
+  const [capability] = kernel.store.records
+    .list('capability')
+    .filter(({ value }) => (value as { holder: string }).holder.startsWith('token:'))
+  kernel.store.commit({ writes: [{ action: 'delete', kind: 'capability', key: capability?.key ?? '' }] })
+  const { ok, problems } = await kernel.calls.call('audit.verify', {})
+  assert.equal(ok, false)
+  assert.deepEqual(
+    new Set(problems.map(({ where }) => where)),
+    new Set([`record token/${record?.key}`, 'record ghost/x', `record capability/${capability?.key}`]),
+  )
+})
+
+test('a checkpoint signs the head with both algorithms', async () => {
+  await using kernel = await TestKernel.create()
+  const { checkpoint } = await kernel.calls.call('audit.checkpoint', {})
+  assert.ok(checkpoint.seq > 0 && checkpoint.ed25519.length > 80 && checkpoint.mlDsa65.length > 4000)
+  assert.equal((await kernel.calls.call('audit.verify', {})).checkpoints >= 1, true)
+})
+
+test('when the disk refuses, what waits is kept and written later', async () => {
+  await using kernel = await TestKernel.create()
+  let full = true
+  const store = {
+    ...kernel.store,
+    log: kernel.store.log,
+    commit: (batch: Parameters<typeof kernel.store.commit>[0]) => {
+      if (full) throw new Error('ENOSPC')
+      return kernel.store.commit(batch)
+    },
+  }
+  const journal = new Journal({
+    store,
+    clock: kernel.clock,
+    rng: { bytes: (count) => new Uint8Array(count), float: () => 0 },
+    log: silentLog,
+    events: new Broadcast(),
+    entries: new Broadcast(),
+    charged: new Set(),
+  })
+  const before = kernel.store.log.head.seq
+  journal.note({
+    at: 1,
+    kind: 'system',
+    name: 'kept',
+    principal: 'system',
+    face: 'internal',
+    call: null,
+    capability: null,
+    digest: null,
+    attachments: null,
+    status: null,
+    durationUs: null,
+    effects: [],
+  })
+  await kernel.clock.advance(60)
+  assert.equal(kernel.store.log.head.seq, before)
+  full = false
+  await kernel.clock.advance(2000)
+  assert.equal(kernel.store.log.head.seq, before + 1)
+})
+
+test('an entry that cannot be read is named, and verify goes on', async () => {
+  await using kernel = await TestKernel.create()
+  kernel.store.commit({ entries: ['not an entry'] })
+  await assert.rejects(kernel.calls.call('audit.list', {}), { code: 'audit/corrupt' })
+  const { problems } = await kernel.calls.call('audit.verify', {})
+  assert.match(problems[0]?.what ?? '', /not an audit entry/)
+})

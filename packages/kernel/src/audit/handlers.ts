@@ -1,0 +1,78 @@
+import type { AuditEntry, CallContext, Handlers, ValidInput } from '@soma/spec'
+import type { Store } from '@soma/store'
+import type { Broadcast } from '../events/event-bus.ts'
+import { PAGE_ROWS } from '../limits.ts'
+import { decodeEntry } from './entry.ts'
+import type { Journal } from './journal.ts'
+import { verifyAudit } from './verify.ts'
+
+export interface AuditHandlerDeps {
+  readonly store: Store
+  readonly journal: Journal
+  readonly entries: Broadcast<AuditEntry>
+}
+
+type Wanted = Pick<Handlers, 'audit.list' | 'audit.tail' | 'audit.verify' | 'audit.checkpoint'>
+
+export function createAuditHandlers(deps: AuditHandlerDeps): Wanted {
+  const { store, journal } = deps
+  return {
+    'audit.list': (input) => {
+      journal.flush()
+      return listEntries(store, input)
+    },
+    'audit.tail': (input, ctx) => tail(deps, input, ctx),
+    'audit.verify': () => {
+      journal.flush()
+      return verifyAudit(store)
+    },
+    'audit.checkpoint': () => {
+      journal.flush()
+      return { checkpoint: store.log.checkpoint() }
+    },
+  }
+}
+
+function listEntries(store: Store, { afterSeq, call, limit }: ValidInput<'audit.list'>): { entries: AuditEntry[]; nextSeq: number } {
+  if (call !== undefined) return { entries: entriesOf(store, call).slice(0, limit), nextSeq: store.log.head.seq }
+  const entries = (afterSeq === undefined ? store.log.last(limit) : store.log.read({ afterSeq, limit })).map(decodeEntry)
+  return { entries, nextSeq: entries.at(-1)?.seq ?? afterSeq ?? 0 }
+}
+
+/** Backwards from the end, a page at a time: a call asked for is nearly always a recent one. */
+function entriesOf(store: Store, call: string): AuditEntry[] {
+  const found: AuditEntry[] = []
+  for (let end = store.log.head.seq; end > 0 && !found.some(({ kind }) => kind === 'begin'); end -= PAGE_ROWS) {
+    const page = store.log.read({ afterSeq: Math.max(0, end - PAGE_ROWS), limit: Math.min(PAGE_ROWS, end) })
+    found.unshift(
+      ...page
+        .filter(({ body }) => body.includes(call))
+        .map(decodeEntry)
+        .filter((entry) => entry.call === call),
+    )
+  }
+  return found
+}
+
+async function* tail(
+  { store, journal, entries }: AuditHandlerDeps,
+  { last }: ValidInput<'audit.tail'>,
+  ctx: CallContext,
+): AsyncGenerator<AuditEntry, Record<string, never>, void> {
+  using live = entries.subscribe(ctx.signal)
+  journal.flush()
+  let sent = store.log.head.seq
+  for (const entry of last > 0 ? store.log.last(last) : []) yield decodeEntry(entry)
+  // The log itself is the buffer: a delivery only says that there is more to read, however much was missed.
+  for await (const _ of live) {
+    for (
+      let page = store.log.read({ afterSeq: sent, limit: PAGE_ROWS });
+      page.length > 0;
+      page = store.log.read({ afterSeq: sent, limit: PAGE_ROWS })
+    ) {
+      sent = page.at(-1)?.seq ?? sent
+      yield* page.map(decodeEntry)
+    }
+  }
+  return {}
+}

@@ -1,0 +1,120 @@
+import { type Log, SomaError, toSomaError } from '@soma/core'
+import type { AuditEntry, SomaEvent } from '@soma/spec'
+import type { Batch, EventWrite, RecordWrite, Store } from '@soma/store'
+import type { Broadcast } from '../events/event-bus.ts'
+import { QUOTA_KIND } from '../capabilities/capabilities.ts'
+import type { CapabilityEntry } from '../capabilities/entry.ts'
+import type { KernelDeps } from '../deps.ts'
+import { CHECKPOINT_ENTRIES, JOURNAL_DELAY_MS, JOURNAL_GROUP_MAX, JOURNAL_PENDING_MAX, JOURNAL_RETRY_MS } from '../limits.ts'
+import { type AuditBody, decodeEntry, encodeBody } from './entry.ts'
+
+export interface JournalDeps extends KernelDeps {
+  readonly store: Store
+  readonly events: Broadcast<SomaEvent>
+  readonly entries: Broadcast<AuditEntry>
+  /** Capabilities whose usage changed since it was last written. */
+  readonly charged: Set<CapabilityEntry>
+}
+
+/**
+ * The order in which things become durable. Entries of calls that change nothing wait for each other, 50 ms at most;
+ * a call that changes something takes those waiting along, so that the log keeps the order in which things happened.
+ */
+export class Journal {
+  readonly #deps: JournalDeps
+  #entries: string[] = []
+  #events: EventWrite[] = []
+  #timer: Disposable | undefined
+  #sinceCheckpoint = 0
+
+  constructor(deps: JournalDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Notes an entry, to be committed with its group.
+   * @throws {SomaError} `store/disk-full` when so much is waiting that the disk must be full.
+   */
+  note(body: AuditBody): void {
+    if (this.#entries.length >= JOURNAL_PENDING_MAX)
+      throw new SomaError('store/disk-full', 'the audit log cannot be written; calls are refused until there is space')
+    this.#entries.push(encodeBody(body))
+    this.#arm()
+  }
+
+  /** Notes an event that belongs to no call, such as a crash. */
+  noteEvent(event: EventWrite): void {
+    if (this.#events.length < JOURNAL_PENDING_MAX) this.#events.push(event)
+    this.#arm()
+  }
+
+  /**
+   * Commits a call's effects together with its entry and everything that waits.
+   * @throws {SomaError} `store/disk-full`: the effects did not happen, what waited goes on waiting.
+   */
+  commit(body: AuditBody, writes: readonly RecordWrite[], events: readonly EventWrite[]): void {
+    this.#write({ writes, entries: [...this.#entries, encodeBody(body)], events: [...this.#events, ...events] })
+  }
+
+  /** Commits what waits. A full disk is logged and tried again with the next group. */
+  flush(): void {
+    if (this.#entries.length === 0 && this.#events.length === 0) return
+    try {
+      this.#write({ writes: [], entries: this.#entries, events: this.#events })
+    } catch (thrown) {
+      this.#deps.log.error('the audit log could not be written; it is tried again', {
+        error: toSomaError(thrown),
+        waiting: this.#entries.length,
+      })
+      this.#disarm()
+      this.#arm(JOURNAL_RETRY_MS)
+    }
+  }
+
+  #arm(delayMs = JOURNAL_DELAY_MS): void {
+    if (this.#entries.length === JOURNAL_GROUP_MAX) this.flush()
+    else this.#timer ??= this.#deps.clock.schedule(delayMs, () => this.flush())
+  }
+
+  #disarm(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+  }
+
+  #write(batch: Required<Batch>): void {
+    const { store, charged } = this.#deps
+    // Usage first: a call that revokes a capability deletes its usage after it.
+    const committed = store.commit({ ...batch, writes: [...[...charged].map(putUsage), ...batch.writes] })
+    charged.clear()
+    this.#disarm()
+    this.#entries = []
+    this.#events = []
+    this.#publish(batch.events, committed)
+    this.#checkpoint(committed.entries.length)
+  }
+
+  #publish(events: readonly EventWrite[], committed: ReturnType<Store['commit']>): void {
+    events.forEach((event, index) => this.#deps.events.publish({ seq: committed.eventSeqs[index] ?? 0, ...event }))
+    if (this.#deps.entries.subscribers > 0) for (const entry of committed.entries) this.#deps.entries.publish(decodeEntry(entry))
+  }
+
+  #checkpoint(entries: number): void {
+    this.#sinceCheckpoint += entries
+    if (this.#sinceCheckpoint < CHECKPOINT_ENTRIES) return
+    this.#sinceCheckpoint = 0
+    checkpointQuietly(this.#deps.store, this.#deps.log)
+  }
+}
+
+function putUsage({ id, usage }: CapabilityEntry): RecordWrite {
+  return { action: 'put', kind: QUOTA_KIND, key: id, value: usage }
+}
+
+/** Signs the log's head; a failure is logged, because nobody asked for it now. */
+export function checkpointQuietly(store: Store, log: Log): void {
+  try {
+    store.log.checkpoint()
+  } catch (error) {
+    log.error('the audit log could not be signed', { error })
+  }
+}

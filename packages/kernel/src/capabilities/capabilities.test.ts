@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ANONYMOUS } from '@soma/core'
+import type { Caller } from '@soma/spec'
+import { TestKernel } from '../test-kernel.ts'
+
+const anonymous: Caller = { principal: ANONYMOUS, face: 'http' }
+const everyEcho = { resource: 'system/echo', rights: ['invoke' as const] }
+
+async function issue(
+  kernel: TestKernel,
+  grants: Parameters<typeof grantAll>[1],
+): Promise<{ caller: Caller; token: string; ids: string[] }> {
+  return grantAll(kernel, grants)
+}
+
+async function grantAll(
+  kernel: TestKernel,
+  grants: Array<{
+    resource: string
+    rights: Array<'invoke' | 'list' | 'read' | 'manage'>
+    expiresAt?: number
+    quota?: { calls: number; windowMs?: number }
+    constraints?: { faces?: Array<'http' | 'ipc'>; inputBytesMax?: number }
+  }>,
+) {
+  const { token, capabilities } = await kernel.calls.call('capability.issue', { grants, label: 'test' })
+  const caller: Caller = { principal: kernel.kernel.authenticate(token), face: 'http' }
+  return { caller, token, ids: capabilities.map(({ id }) => id) }
+}
+
+test('a new installation lets the owner do everything and anonymous callers ask for health, nothing else', async () => {
+  await using kernel = await TestKernel.create()
+  const { capabilities } = await kernel.calls.call('capability.list', {})
+  assert.deepEqual(
+    capabilities.map(({ holder, resource }) => `${holder} ${resource}`),
+    ['owner *', 'anonymous system/health'],
+  )
+  assert.equal((await kernel.as(anonymous).call('system.health', {})).status, 'ok')
+  await assert.rejects(kernel.as(anonymous).call('system.echo', {}), { code: 'capability/denied' })
+  await assert.rejects(kernel.as(anonymous).call('capability.list', {}), { code: 'capability/denied' })
+})
+
+test('a token may do what its capabilities say and nothing else', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [everyEcho])
+  assert.deepEqual(await kernel.as(caller).call('system.echo', { payload: 1 }), { payload: 1, tensors: [] })
+  await assert.rejects(kernel.as(caller).call('system.health', {}), {
+    code: 'capability/denied',
+    details: { principal: caller.principal, resource: 'system/health', right: 'read', reason: 'none' },
+  })
+})
+
+test('a wrong secret, an unknown id and garbage get the same answer', async () => {
+  await using kernel = await TestKernel.create()
+  const { token } = await issue(kernel, [everyEcho])
+  const wrong = [
+    `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`,
+    token.replace(/_[0-9a-z]{16}_/, '_0000000000000000_'),
+    '',
+    'soma_',
+    token.slice(5),
+  ]
+  for (const text of wrong) assert.throws(() => kernel.kernel.authenticate(text), { code: 'capability/unauthenticated' })
+})
+
+test('constraints hold: expiry, face, input bytes', async () => {
+  await using kernel = await TestKernel.create()
+  const soon = kernel.clock.now() + 1000
+  const { caller } = await issue(kernel, [{ ...everyEcho, expiresAt: soon, constraints: { faces: ['http'], inputBytesMax: 8 } }])
+  const tensor = (bytes: number) => ({ tensors: [{ name: 'x', dtype: 'uint8' as const, data: new Uint8Array(bytes) }] })
+  await kernel.as(caller).call('system.echo', tensor(8))
+  await assert.rejects(kernel.as(caller).call('system.echo', tensor(9)), { code: 'capability/denied' })
+  await assert.rejects(kernel.as({ ...caller, face: 'ipc' }).call('system.echo', {}), { code: 'capability/denied' })
+  kernel.clock.skip(1000)
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), {
+    code: 'capability/denied',
+    details: { principal: caller.principal, resource: 'system/echo', right: 'invoke', reason: 'expired' },
+  })
+})
+
+test('a derived capability cannot exceed its parent, whoever asks', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller, ids } = await issue(kernel, [
+    { ...everyEcho, quota: { calls: 5 } },
+    { resource: 'capability/*', rights: ['manage', 'list'] },
+  ])
+  const derive = (grant: object) =>
+    kernel
+      .as(caller)
+      .call('capability.derive', { parent: ids[0], holder: 'anonymous', grant: { ...everyEcho, quota: { calls: 5 }, ...grant } })
+  await assert.rejects(derive({ resource: '*' }), { code: 'capability/exceeds-parent' })
+  await assert.rejects(derive({ rights: ['invoke', 'manage'] }), { code: 'capability/exceeds-parent' })
+  await assert.rejects(derive({ quota: { calls: 6 } }), { code: 'capability/exceeds-parent' })
+  await assert.rejects(derive({ quota: null }), { code: 'capability/exceeds-parent' })
+  const { capability } = await derive({ quota: { calls: 2 } })
+  assert.equal(capability.parent, ids[0])
+  assert.deepEqual(await kernel.as(anonymous).call('system.echo', {}), { payload: null, tensors: [] })
+})
+
+test('nobody derives from, sees or revokes a capability that is not theirs', async () => {
+  await using kernel = await TestKernel.create()
+  const { ids } = await issue(kernel, [everyEcho])
+  const { caller } = await issue(kernel, [{ resource: 'capability/*', rights: ['manage', 'list'] }])
+  await assert.rejects(kernel.as(caller).call('capability.derive', { parent: ids[0], holder: 'anonymous', grant: everyEcho }), {
+    code: 'capability/not-found',
+  })
+  await assert.rejects(kernel.as(caller).call('capability.revoke', { capability: ids[0] as never }), { code: 'capability/not-found' })
+  assert.equal((await kernel.as(caller).call('capability.list', {})).capabilities.length, 1)
+})
+
+test('revoking ends the whole tree at once, and still after a restart', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller, token, ids } = await issue(kernel, [everyEcho])
+  const { capability } = await kernel.calls.call('capability.derive', {
+    parent: undefined,
+    holder: caller.principal,
+    grant: everyEcho,
+  })
+  const tree = await kernel.calls.call('capability.revoke', { capability: ids[0] as never })
+  assert.deepEqual(tree.revoked, ids)
+  await kernel.as(caller).call('system.echo', {})
+  await kernel.calls.call('capability.revoke', { capability: capability.id })
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/denied' })
+  assert.throws(() => kernel.kernel.authenticate(token), { code: 'capability/unauthenticated' })
+  await kernel.restart()
+  assert.throws(() => kernel.kernel.authenticate(token), { code: 'capability/unauthenticated' })
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/denied' })
+})
+
+test('a grandchild goes with its grandparent', async () => {
+  await using kernel = await TestKernel.create()
+  const first = await issue(kernel, [everyEcho, { resource: 'capability/*', rights: ['manage'] }])
+  const { capability: child } = await kernel
+    .as(first.caller)
+    .call('capability.derive', { parent: first.ids[0], holder: 'anonymous', grant: everyEcho })
+  const { revoked } = await kernel.calls.call('capability.revoke', { capability: first.ids[0] as never })
+  assert.deepEqual(revoked, [first.ids[0], child.id])
+  await assert.rejects(kernel.as(anonymous).call('system.echo', {}), { code: 'capability/denied' })
+})
+
+test('revoking ends streams that run on the capability', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller, ids } = await issue(kernel, [{ resource: 'event/*', rights: ['list'] }])
+  const stream = kernel.as(caller).stream('event.subscribe', {})
+  const next = stream[Symbol.asyncIterator]().next()
+  await new Promise((resolve) => setImmediate(resolve))
+  await kernel.calls.call('capability.revoke', { capability: ids[0] as never })
+  assert.equal((await next).done, true)
+})
+
+test('the owner’s root cannot be revoked', async () => {
+  await using kernel = await TestKernel.create()
+  const { capabilities } = await kernel.calls.call('capability.list', { holder: 'owner' })
+  await assert.rejects(kernel.calls.call('capability.revoke', { capability: capabilities[0]?.id as never }), { code: 'call/invalid-input' })
+})
+
+test('a quota is charged along the chain, refused when used up, and remembered over a restart', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [{ ...everyEcho, quota: { calls: 2 } }])
+  await kernel.as(caller).call('system.echo', {})
+  await kernel.as(caller).call('system.echo', {})
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/quota-exhausted', retryable: false })
+  await kernel.clock.advance(50)
+  await kernel.restart()
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/quota-exhausted' })
+  const { capabilities } = await kernel.calls.call('capability.list', { holder: caller.principal })
+  assert.deepEqual(
+    capabilities.map(({ quotaLeft }) => quotaLeft),
+    [0],
+  )
+})
+
+test('another capability with calls left is used before one is refused', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [
+    { ...everyEcho, quota: { calls: 1 } },
+    { ...everyEcho, quota: { calls: 1 } },
+  ])
+  await kernel.as(caller).call('system.echo', {})
+  await kernel.as(caller).call('system.echo', {})
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/quota-exhausted' })
+})
+
+test('tables survive a restart as they were', async () => {
+  await using kernel = await TestKernel.create()
+  await issue(kernel, [everyEcho, { resource: 'model/*', rights: ['list'], quota: { calls: 3, windowMs: 100 } }])
+  const before = await kernel.calls.call('capability.list', {})
+  await kernel.restart()
+  const after = await kernel.calls.call('capability.list', {})
+  const byId = (a: { id: string }, b: { id: string }): number => a.id.localeCompare(b.id)
+  assert.deepEqual(after.capabilities.toSorted(byId), before.capabilities.toSorted(byId))
+})

@@ -1,0 +1,95 @@
+import { type CapabilityId, type PrincipalId, assert } from '@soma/core'
+import { type Caller, type Need, type Right, covers, overlaps } from '@soma/spec'
+import { type CapabilityEntry, quotaLeft } from './entry.ts'
+
+/** What a call asks of the table. */
+export interface Demand {
+  readonly caller: Caller
+  readonly need: Need
+  /** Bytes of the input's attachments. */
+  readonly inputBytes: number
+}
+
+/** Why no capability allows something: the nearest miss, for the error message. */
+export type Refusal = 'none' | 'expired' | 'face' | 'input-bytes'
+
+/**
+ * The capability table in memory. Revoked entries are not in it: whatever is found here is in force, apart from its
+ * expiry. An entry is never stronger than its parent (checked when it is derived), so one entry alone decides.
+ */
+export class CapabilityTable {
+  readonly #byId = new Map<CapabilityId, CapabilityEntry>()
+  readonly #byHolder = new Map<PrincipalId, Set<CapabilityEntry>>()
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  get(id: CapabilityId): CapabilityEntry | undefined {
+    return this.#byId.get(id)
+  }
+
+  all(): Iterable<CapabilityEntry> {
+    return this.#byId.values()
+  }
+
+  heldBy(holder: PrincipalId): Iterable<CapabilityEntry> {
+    return this.#byHolder.get(holder) ?? []
+  }
+
+  add(entry: CapabilityEntry): void {
+    assert(!this.#byId.has(entry.id), `capability ${entry.id} is in the table once`)
+    this.#byId.set(entry.id, entry)
+    entry.parent?.children.add(entry)
+    const held = this.#byHolder.get(entry.holder) ?? new Set()
+    this.#byHolder.set(entry.holder, held.add(entry))
+  }
+
+  /** Takes an entry and all its descendants out, ancestors first. */
+  remove(root: CapabilityEntry): void {
+    for (const entry of subtree(root)) {
+      this.#byId.delete(entry.id)
+      const held = this.#byHolder.get(entry.holder)
+      held?.delete(entry)
+      if (held?.size === 0) this.#byHolder.delete(entry.holder)
+    }
+    root.parent?.children.delete(root)
+  }
+
+  /** The capability of the caller that allows the demand, one with quota left if there is one; or why there is none. */
+  find(demand: Demand, now: number): CapabilityEntry | Refusal {
+    let refusal: Refusal = 'none'
+    let exhausted: CapabilityEntry | undefined
+    for (const entry of this.heldBy(demand.caller.principal)) {
+      if (!matches(entry, demand.need)) continue
+      const miss = obstacle(entry, demand, now)
+      if (miss !== undefined) refusal = miss
+      else if (quotaLeft(entry, now) !== 0) return entry
+      else exhausted ??= entry
+    }
+    return exhausted ?? refusal
+  }
+
+  /** Whether the caller holds `right` on `resource`, quotas aside. */
+  allows(caller: Caller, resource: string, right: Right, now: number): boolean {
+    return typeof this.find({ caller, need: { resource, right }, inputBytes: 0 }, now) === 'object'
+  }
+}
+
+/** An entry and its descendants, ancestors first. */
+export function subtree(root: CapabilityEntry): CapabilityEntry[] {
+  const found = [root]
+  for (const entry of found) found.push(...entry.children)
+  return found
+}
+
+function matches({ grant }: CapabilityEntry, { resource, right, any }: Need): boolean {
+  return grant.rights.includes(right) && (any ? overlaps(grant.resource, resource) : covers(grant.resource, resource))
+}
+
+function obstacle({ grant }: CapabilityEntry, { caller, inputBytes }: Demand, now: number): Exclude<Refusal, 'none'> | undefined {
+  if (grant.expiresAt !== null && now >= grant.expiresAt) return 'expired'
+  if (grant.constraints.faces && !grant.constraints.faces.includes(caller.face)) return 'face'
+  if (grant.constraints.inputBytesMax !== undefined && inputBytes > grant.constraints.inputBytesMax) return 'input-bytes'
+  return undefined
+}

@@ -1,0 +1,147 @@
+import { SomaError, throwIfAborted, toSomaError } from '@soma/core'
+import { type CallContext, type Handlers, type Need, callDefinition, isCallName, parseInput } from '@soma/spec'
+import { auditBody } from '../audit/entry.ts'
+import type { Journal } from '../audit/journal.ts'
+import type { Capabilities } from '../capabilities/capabilities.ts'
+import type { CapabilityEntry } from '../capabilities/entry.ts'
+import { charge } from '../capabilities/quota.ts'
+import type { KernelDeps } from '../deps.ts'
+import { attachmentBytes, attachmentsDigest, frameOf, headerDigest } from './digest.ts'
+import { StagedEffects } from './effects.ts'
+import type { AnyHandler, Run } from './run.ts'
+
+/** What the steps work with. */
+export interface StepDeps extends KernelDeps {
+  readonly handlers: Handlers
+  readonly capabilities: Capabilities
+  readonly journal: Journal
+  readonly charged: Set<CapabilityEntry>
+  /** Whether the daemon still takes calls. */
+  readonly accepting: () => boolean
+}
+
+/**
+ * The steps of every call, the same for every caller, in this order. A step that throws ends the call; `end` then
+ * still happens, so that a refusal leaves a trace too. `handle` gives an output, or a stream that `end` comes after.
+ */
+export const beforeHandling = [resolve, validate, authorize, chargeQuota, begin] as const
+
+/** Finds the row of the table and its handler. */
+export function resolve(run: Run, { handlers, accepting }: StepDeps): void {
+  if (!isCallName(run.name))
+    throw new SomaError('call/unknown', `there is no call ${JSON.stringify(run.name.slice(0, 100))}; soma calls lists them`)
+  const handler = handlers[run.name]
+  if (!handler) throw new SomaError('call/unknown', `${run.name} is not served by this daemon`)
+  if (!accepting() && run.name !== 'system.health')
+    throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
+  run.definition = callDefinition(run.name)
+  run.handler = handler as AnyHandler
+}
+
+/** Checks the input against the call's schema, once: what comes after trusts it. */
+export function validate(run: Run): void {
+  run.input = parseInput(definitionOf(run).input, run.rawInput ?? {}, `the input of ${run.name}`)
+  run.inputParts = frameOf(run.input)
+  run.inputBytes = attachmentBytes(run.inputParts)
+}
+
+/** Finds the capability for each thing the call needs. */
+export function authorize(run: Run, { capabilities }: StepDeps): void {
+  const { caller, inputBytes } = run
+  const needs = definitionOf(run).right(run.input)
+  run.capabilities = (isList(needs) ? needs : [needs]).map((need) => capabilities.authorize({ caller, need, inputBytes }))
+}
+
+/** Takes the call's cost from the quotas of those capabilities and of all they were derived from. */
+export function chargeQuota(run: Run, { clock, charged }: StepDeps): void {
+  const calls = definitionOf(run).cost?.(run.input).calls ?? 1
+  for (const entry of new Set(run.capabilities)) for (const link of charge(entry, calls, clock.now())) charged.add(link)
+}
+
+/** Notes that the call begins, and starts hashing what it carries. */
+export function begin(run: Run, { clock, journal }: StepDeps): void {
+  const { callId, caller, name, inputParts = [] } = run
+  const capability = run.capabilities[0]?.id ?? null
+  journal.note(
+    auditBody({
+      at: clock.now(),
+      kind: 'begin',
+      call: callId,
+      name,
+      principal: caller.principal,
+      face: caller.face,
+      capability,
+      digest: headerDigest(inputParts),
+    }),
+  )
+  run.begun = true
+  run.attachments = attachmentsDigest(inputParts)
+  delete run.inputParts
+}
+
+/** Calls the handler. */
+export function handle(run: Run, { clock, log, capabilities }: StepDeps): void {
+  const { callId, caller } = run
+  throwIfAborted(run.abort.signal)
+  run.effects = new StagedEffects({ call: run.name, mutates: definitionOf(run).mutates ?? false, now: () => clock.now() })
+  const ctx: CallContext = {
+    callId,
+    caller,
+    signal: run.abort.signal,
+    log: log.with({ call: callId }),
+    allows: (resource, right) => capabilities.allows(caller, resource, right),
+    effects: run.effects,
+  }
+  run.outcome = run.handler?.(run.input, ctx)
+}
+
+/**
+ * Makes the end durable: with the call's effects in one transaction if it changes something, else with its group.
+ * Failing to commit fails the call, and is noted like any failure.
+ */
+export function end(run: Run, deps: StepDeps, attachments: string | null): void {
+  const { effects, definition } = run
+  if (run.error || !effects || !definition?.mutates) return note(run, deps, attachments)
+  try {
+    effects.check()
+    deps.journal.commit(endBody(run, deps, attachments), effects.writes, effects.events)
+  } catch (thrown) {
+    run.error = toSomaError(thrown)
+    return note(run, deps, attachments)
+  }
+  effects.finish()
+}
+
+function note(run: Run, deps: StepDeps, attachments: string | null): void {
+  deps.journal.note(endBody(run, deps, attachments))
+  if (run.error) return
+  for (const event of run.effects?.events ?? []) deps.journal.noteEvent(event)
+  run.effects?.finish()
+}
+
+function endBody(run: Run, { clock }: StepDeps, attachments: string | null): ReturnType<typeof auditBody> {
+  const { callId, caller, name, error } = run
+  return auditBody({
+    at: clock.now(),
+    kind: 'end',
+    call: callId,
+    name: name.slice(0, 100),
+    principal: caller.principal,
+    face: caller.face,
+    capability: run.capabilities[0]?.id ?? null,
+    digest: error || run.output === undefined ? null : headerDigest(frameOf(run.output)),
+    attachments,
+    status: error ? error.code : 'ok',
+    durationUs: Math.round((clock.monotonic() - run.startedAt) * 1000),
+    effects: error ? [] : (run.effects?.audited() ?? []),
+  })
+}
+
+function definitionOf(run: Run): NonNullable<Run['definition']> {
+  if (!run.definition) throw new Error('broken invariant: resolve comes first')
+  return run.definition
+}
+
+function isList(needs: Need | readonly Need[]): needs is readonly Need[] {
+  return Array.isArray(needs)
+}

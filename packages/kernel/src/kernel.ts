@@ -1,0 +1,111 @@
+import { SomaError } from '@soma/core'
+import type { AuditEntry, Caller, Dispatcher, Handlers, Metric, SomaEvent } from '@soma/spec'
+import { type Store, recordDigest } from '@soma/store'
+import { auditBody } from './audit/entry.ts'
+import { createAuditHandlers } from './audit/handlers.ts'
+import { Journal, checkpointQuietly } from './audit/journal.ts'
+import { CAPABILITY_KIND, Capabilities } from './capabilities/capabilities.ts'
+import { type CapabilityEntry, toRecord } from './capabilities/entry.ts'
+import { createCapabilityHandlers } from './capabilities/handlers.ts'
+import { Tokens } from './capabilities/tokens.ts'
+import type { KernelDeps } from './deps.ts'
+import { ActiveCalls } from './dispatch/active-calls.ts'
+import { KernelDispatcher } from './dispatch/dispatcher.ts'
+import { Broadcast } from './events/event-bus.ts'
+import { createEventHandlers } from './events/handlers.ts'
+import { CallCounter } from './metrics.ts'
+
+export interface CreateKernelDeps extends KernelDeps {
+  readonly store: Store
+}
+
+/** The waist of the system: every call of every face passes here, and nowhere else. */
+export interface Kernel extends Dispatcher {
+  /** Tells subscribers of something that happened outside a call, such as an engine's crash. */
+  emit(event: Pick<SomaEvent, 'name' | 'resource' | 'data'>): void
+  /** Notes in the audit log what the system itself did: `system.started`. */
+  note(name: string): void
+  stats(): { readonly total: number; readonly failed: number; readonly active: number }
+  metrics(): Metric[]
+  /** Refuses new calls, lets those under way finish for `drainMs`, ends the others, and makes everything durable. */
+  stop(options: { readonly drainMs: number }): Promise<void>
+}
+
+/** Calls ended at a stop get this long to clean up before they are given up. */
+const ABORT_GRACE_MS = 2_000
+
+/** Makes the kernel from the handlers of all packages; its own (capability, event, audit) are added here. */
+export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel {
+  const parts = createParts(deps)
+  const { capabilities, tokens, active, journal, counter, charged, entries, events } = parts
+  const state = { accepting: true }
+  const own = {
+    ...createCapabilityHandlers({ ...deps, capabilities, tokens, active }),
+    ...createEventHandlers({ clock: deps.clock, events: deps.store.events, bus: events }),
+    ...createAuditHandlers({ store: deps.store, journal, entries }),
+  }
+  const dispatcher = new KernelDispatcher({
+    ...deps,
+    handlers: { ...handlers, ...own },
+    capabilities,
+    tokens,
+    active,
+    journal,
+    counter,
+    charged,
+    accepting: () => state.accepting,
+  })
+  return {
+    dispatch: (caller, name, input, options) => dispatcher.dispatch(caller, name, input, options),
+    authenticate: (token) => dispatcher.authenticate(token),
+    emit: (event) => journal.noteEvent({ at: deps.clock.now(), ...event }),
+    note: (name) => journal.note(systemEntry(deps, name)),
+    stats: () => ({ ...counter.totals, active: active.size }),
+    metrics: () => [
+      ...counter.metrics(),
+      { name: 'soma_calls_active', help: 'System calls under way.', type: 'gauge', samples: [{ labels: {}, value: active.size }] },
+    ],
+    stop: async ({ drainMs }) => {
+      state.accepting = false
+      await drain(deps, active, drainMs)
+      journal.note(systemEntry(deps, 'system.stopped'))
+      journal.flush()
+      checkpointQuietly(deps.store, deps.log)
+    },
+  }
+}
+
+function createParts(deps: CreateKernelDeps) {
+  const capabilities = new Capabilities(deps)
+  const tokens = new Tokens(deps)
+  const charged = new Set<CapabilityEntry>()
+  const events = new Broadcast<SomaEvent>()
+  const entries = new Broadcast<AuditEntry>()
+  const journal = new Journal({ ...deps, events, entries, charged })
+  capabilities.load(deps.store)
+  tokens.load(deps.store)
+  if (capabilities.table.size === 0 && deps.store.log.head.seq === 0) found(deps, capabilities, journal)
+  return { capabilities, tokens, charged, events, entries, journal, active: new ActiveCalls(), counter: new CallCounter() }
+}
+
+/** The first start of an installation: its first capabilities, and the log's first entry that says so. */
+function found(deps: CreateKernelDeps, capabilities: Capabilities, journal: Journal): void {
+  const initial = capabilities.initial()
+  const writes = initial.map((entry) => ({ action: 'put', kind: CAPABILITY_KIND, key: entry.id, value: toRecord(entry) }) as const)
+  const effects = writes.map(({ kind, key, value }) => ({ record: `${kind}/${key}`, digest: recordDigest(value) }))
+  journal.commit({ ...systemEntry(deps, 'system.founded'), effects }, writes, [])
+  for (const entry of initial) capabilities.table.add(entry)
+}
+
+const systemCaller: Pick<Caller, 'face'> = { face: 'internal' }
+
+function systemEntry({ clock }: KernelDeps, name: string): ReturnType<typeof auditBody> {
+  return auditBody({ at: clock.now(), kind: 'system', name, principal: 'system', face: systemCaller.face })
+}
+
+async function drain({ clock }: KernelDeps, active: ActiveCalls, drainMs: number): Promise<void> {
+  const idle = active.idle()
+  await Promise.race([idle, clock.sleep(drainMs)])
+  active.abortAll(new SomaError('daemon/stopping', 'the daemon is shutting down'))
+  await Promise.race([idle, clock.sleep(ABORT_GRACE_MS)])
+}

@@ -1,0 +1,24 @@
+/** Calls under way at once. Each holds its input; at 10,000 the faces' own limits have failed. */
+export const ACTIVE_CALLS_MAX = 10_000
+/** Entries of calls that change nothing are committed together, at most this late. The brief's figure. */
+export const JOURNAL_DELAY_MS = 50
+/** After a commit that failed: long enough not to hammer a full disk, short enough to lose little in a crash. */
+export const JOURNAL_RETRY_MS = 1_000
+/** A group is committed early at this size: about 10 ms of writing. */
+export const JOURNAL_GROUP_MAX = 2_048
+/** Entries held while the disk refuses them; beyond, calls are refused rather than left without a trace. */
+export const JOURNAL_PENDING_MAX = 100_000
+/** Events waiting for one subscriber. More are dropped, counted, and the subscriber is told. */
+export const SUBSCRIBER_QUEUE_MAX = 1_024
+/** Subscribers at once. */
+export const SUBSCRIBERS_MAX = 1_024
+/** Rows read at once when replaying logs. */
+export const PAGE_ROWS = 500
+/** Capabilities in the table. At 300 bytes each this is 30 MB. */
+export const CAPABILITIES_MAX = 100_000
+/** Parent, child, grandchild …: deeper chains make every charge slow. */
+export const DERIVATION_DEPTH_MAX = 32
+/** Problems that `audit.verify` names before it only counts. */
+export const PROBLEMS_MAX = 100
+/** A signed checkpoint is made after this many entries. */
+export const CHECKPOINT_ENTRIES = 10_000
