@@ -1,4 +1,4 @@
-import { SomaError, isSomaError } from '@soma/core'
+import { SomaError } from '@soma/core'
 import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
@@ -62,14 +62,18 @@ export class Installer {
   /** What was fetched and leased is let go when the record is committed, or at once when there will be none. */
   async #transact(context: InstallContext): Promise<Output> {
     try {
-      const { model, alreadyInstalled } = await perform(context)
-      context.effects.settled(() => void this.#track(this.#release(context)))
-      return { model: summarise(model, context.deps.running), alreadyInstalled }
+      const { model, surplus } = await perform(context)
+      context.effects.settled(() => void this.#track(this.#finish(context, surplus ?? false)))
+      return { model: summarise(model, context.deps.running), alreadyInstalled: surplus === undefined }
     } catch (error) {
-      await this.#release(context)
-      await this.#sweep(context, error)
+      await this.#finish(context, true)
       throw error
     }
+  }
+
+  async #finish(context: InstallContext, surplus: boolean): Promise<void> {
+    await this.#release(context)
+    if (surplus) await this.#sweep(context)
   }
 
   async #track(work: Promise<void>): Promise<void> {
@@ -86,28 +90,33 @@ export class Installer {
     }
   }
 
-  /** Blobs that a failed install leaves are nobody's; on a full disk the space is wanted back now. */
-  async #sweep({ deps, log }: InstallContext, cause: unknown): Promise<void> {
+  /** Blobs of a failed install, and those that a package turned out not to need, are nobody's; on a full disk their space is wanted back now. */
+  async #sweep({ deps, log }: InstallContext): Promise<void> {
     try {
       const { freedBytes } = await deps.store.blobs.collect({})
-      if (freedBytes > 0)
-        log.info('removed what a failed install left', { freedBytes, cause: isSomaError(cause) ? cause.code : 'internal' })
+      if (freedBytes > 0) log.debug('removed what an install had no use for', { freedBytes })
     } catch (error) {
-      log.warn('what a failed install left could not be removed', { error })
+      log.warn('what an install had no use for could not be removed', { error })
     }
   }
 }
 
+interface Performed {
+  readonly model: InstalledModel
+  /** Whether more became blobs than the package needs; absent when it was installed already. */
+  readonly surplus?: boolean
+}
+
 /** The steps of an install, in order. Each gives the next what it needs; the first that throws ends it. */
-async function perform(context: InstallContext): Promise<{ model: InstalledModel; alreadyInstalled: boolean }> {
+async function perform(context: InstallContext): Promise<Performed> {
   const target = await resolve(context)
   const installed = await plan(context, target)
-  if (installed) return { model: installed, alreadyInstalled: true }
+  if (installed) return { model: installed }
   const fetched = await fetchArtifacts(context, target)
   const files = await unpack(context, fetched)
   const known = await recognise(context, files)
   const checked = await check(context, known)
-  return { model: register(context, target, checked), alreadyInstalled: false }
+  return { model: register(context, target, checked), surplus: checked.files.size < files.size }
 }
 
 /** Of events of one kind about one file the latest says it all. */

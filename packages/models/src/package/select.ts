@@ -46,22 +46,21 @@ export function isManifest(path: string): boolean {
 /** Anything that is not evidently code. */
 export function mayBelongToModel(path: string): boolean {
   if (isDocument(path)) return true
-  return !codeExtensions.has(posix.extname(path).toLowerCase()) && !codeFolders.test(path) && !recordFolders.test(path)
+  return !isCode(path) && !recordFolders.test(path) && !programFiles.test(path)
 }
 
 /** Licence, readme, model card. */
 export function isDocument(path: string): boolean {
-  return documents.test(path) && !codeExtensions.has(posix.extname(path).toLowerCase()) && !codeFolders.test(path)
+  return documents.test(path) && !isCode(path)
+}
+
+function isCode(path: string): boolean {
+  return codeExtensions.has(posix.extname(path).toLowerCase()) || codeFolders.test(path)
 }
 
 /** Whether a file looks like configuration or vocabulary and is of a size that such files have. */
 export function isSupport(path: string, { sizeBytes }: FileSize): boolean {
-  return (
-    supportExtensions.has(posix.extname(path).toLowerCase()) &&
-    !programFiles.test(path) &&
-    mayBelongToModel(path) &&
-    sizeBytes <= SUPPORT_FILE_BYTES_MAX
-  )
+  return supportExtensions.has(posix.extname(path).toLowerCase()) && mayBelongToModel(path) && sizeBytes <= SUPPORT_FILE_BYTES_MAX
 }
 
 /**

@@ -43,7 +43,6 @@ export function parseYaml(bytes: Uint8Array, options: YamlOptions): YamlText {
     stringKeys: true,
     uniqueKeys: false,
     prettyErrors: false,
-    logLevel: 'silent',
   })
   const refuse = (reason: string, offset: number): never => {
     const { line, column } = positionAt(lines, offset)

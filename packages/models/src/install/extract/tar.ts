@@ -11,7 +11,9 @@ type Entry = Extract extends AsyncIterable<infer T> ? T : never
 
 /** The entries of a tar or gzipped tar file, in order. */
 export async function* readTar(archive: Archive, signal: AbortSignal): AsyncGenerator<ArchiveEntry, void, void> {
-  const unpacker = extract()
+  // Archives from before 1988 have no format mark; the checksum of each header vouches for them.
+  const options: object = { allowUnknownFormat: true }
+  const unpacker = extract(options)
   const ending = new EndCheck()
   const file = createReadStream(archive.path, { highWaterMark: 256 * 1024 })
   const pumped =
@@ -34,7 +36,12 @@ function toEntry(archive: Archive, entry: Entry): ArchiveEntry {
     throw archiveRefused(archive, `it holds a ${type ?? 'thing of unknown type'}; only files and folders are unpacked`, { entry: name })
   if (Object.keys(pax ?? {}).some((key) => key.startsWith('GNU.sparse')))
     throw archiveRefused(archive, 'it holds a sparse file', { entry: name })
-  return { path: name, kind: type === 'directory' ? 'folder' : 'file', sizeBytes: size ?? 0, body: () => entry as AsyncIterable<Uint8Array> }
+  return {
+    path: name,
+    kind: type === 'directory' ? 'folder' : 'file',
+    sizeBytes: size ?? 0,
+    body: () => entry as AsyncIterable<Uint8Array>,
+  }
 }
 
 /** A tar file ends in a block of zeros; one that was cut between two entries does not, and looks whole otherwise. */
