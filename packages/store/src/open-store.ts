@@ -4,7 +4,7 @@ import { BlobFolders } from './blobs/blob-folders.ts'
 import { DiskBlobStore } from './blobs/disk-blob-store.ts'
 import { Database } from './database/database.ts'
 import { DiskStore } from './disk-store.ts'
-import { makePrivateDirectory, syncDirectory } from './files.ts'
+import { makePrivateDirectory, syncDirectory, translateFileError } from './files.ts'
 import { DiskAuditLog } from './log/disk-audit-log.ts'
 import { EventTable } from './records/event-table.ts'
 import { RecordTable } from './records/record-table.ts'
@@ -31,7 +31,7 @@ export async function openStore(deps: StoreDeps, options: StoreOptions): Promise
     return openParts(deps, database, folders)
   } catch (error) {
     database[Symbol.dispose]()
-    throw error
+    throw translateFileError(error, 'open the store')
   }
 }
 
@@ -47,7 +47,7 @@ interface Folders {
 function storeFolders(root: string): Folders {
   return {
     root,
-    blobs: join(root, 'blobs'),
+    blobs: join(root, 'blobs', 'sha256'),
     partials: join(root, 'partials'),
     temporary: join(root, 'tmp'),
     keys: join(root, 'keys'),

@@ -8,15 +8,16 @@ const PREFIX = 'sha256:'
 /** Where blobs are, and the one way by which a file becomes one. */
 export class BlobFolders {
   readonly #rng: Rng
-  readonly #temporary: string
-  /** Holds one folder for each first byte of a digest. */
+  /** Emptied at every start. */
+  readonly temporary: string
+  /** Holds a folder for each first byte of a digest. */
   readonly blobs: string
   readonly partials: string
 
   constructor(rng: Rng, folders: { readonly blobs: string; readonly partials: string; readonly temporary: string }) {
     this.#rng = rng
-    this.#temporary = folders.temporary
-    this.blobs = join(folders.blobs, 'sha256')
+    this.temporary = folders.temporary
+    this.blobs = folders.blobs
     this.partials = folders.partials
   }
 
@@ -27,12 +28,7 @@ export class BlobFolders {
 
   /** A new path for a file that is gone after the next start, whatever happens. */
   temporaryPath(): string {
-    return join(this.#temporary, randomId(this.#rng, 'tmp'))
-  }
-
-  /** Path for a small file that is about to be renamed. */
-  get temporary(): string {
-    return this.#temporary
+    return join(this.temporary, randomId(this.#rng, 'tmp'))
   }
 
   /**

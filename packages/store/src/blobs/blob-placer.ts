@@ -22,10 +22,14 @@ export class BlobPlacer {
     this.#leases = leases
   }
 
-  /** Makes the synced file at `path` the blob. It is held until this resolves, and by `lease` from before it is there. */
-  async place(path: string, blob: StoredBlob, lease: BlobLease | undefined): Promise<StoredBlob> {
-    using _held = this.#leases.lease([blob.digest])
-    lease?.add(blob.digest)
+  /** A hold for as long as an operation on blobs lasts, up to the turn in which its caller goes on. */
+  hold(): BlobLease {
+    return this.#leases.lease([])
+  }
+
+  /** Makes the synced file at `path` the blob, held by `holders` from before it is there. */
+  async place(path: string, blob: StoredBlob, holders: Iterable<BlobLease | undefined>): Promise<StoredBlob> {
+    for (const holder of holders) holder?.add(blob.digest)
     const isNew = !existsSync(this.#folders.path(blob.digest))
     this.#folders.place(path, blob.digest)
     if (isNew) this.#count(1, blob.sizeBytes)

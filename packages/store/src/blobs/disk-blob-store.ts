@@ -20,6 +20,9 @@ export interface BlobStoreDeps {
   readonly referenced: () => ReadonlySet<string>
 }
 
+/** Who holds a blob from before it is there. */
+type Holders = ReadonlyArray<BlobLease | undefined>
+
 /** The blobs, as files. */
 export class DiskBlobStore implements BlobStore {
   readonly #deps: BlobStoreDeps
@@ -57,27 +60,27 @@ export class DiskBlobStore implements BlobStore {
   }
 
   async write(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options: BlobWriteOptions = {}): Promise<StoredBlob> {
-    return this.#withDraft(async (draft) => {
-      const blob = await writeFile(draft, source, options)
-      return this.#placer.place(draft, blob, options.lease)
-    })
+    using held = this.#placer.hold()
+    return await this.#withDraft(async (draft) => this.#placer.place(draft, await writeFile(draft, source, options), [held, options.lease]))
   }
 
   async adopt(path: string, options: BlobWriteOptions & { readonly move?: boolean } = {}): Promise<StoredBlob> {
-    const moved = options.move === true && (await this.#adoptByMove(path, options))
+    using held = this.#placer.hold()
+    const holders = [held, options.lease]
+    const moved = options.move === true && (await this.#adoptByMove(path, options, holders))
     if (moved) return moved
-    const blob = (await this.#adoptByReflink(path, options)) ?? (await this.write(readChunks(path, { reuseMemory: true }), options))
+    const blob = (await this.#adoptByReflink(path, options, holders)) ?? (await this.#adoptByCopy(path, options, holders))
     if (options.move) await rm(path)
     return blob
   }
 
   /** A file of its own on the same file system changes its name only; false when it is not one. */
-  async #adoptByMove(path: string, options: BlobWriteOptions): Promise<StoredBlob | false> {
+  async #adoptByMove(path: string, options: BlobWriteOptions, holders: Holders): Promise<StoredBlob | false> {
     const stat = await lstat(path)
     if (!stat.isFile() || stat.nlink !== 1) return false
     const blob = await sealFile(path, options)
     try {
-      return await this.#placer.place(path, blob, options.lease)
+      return await this.#placer.place(path, blob, holders)
     } catch (error) {
       if (hasErrorCode(error, 'EXDEV')) return false
       throw error
@@ -85,10 +88,18 @@ export class DiskBlobStore implements BlobStore {
   }
 
   /** Shares the file's blocks until one of both is written to; undefined where the file system cannot. */
-  async #adoptByReflink(path: string, options: BlobWriteOptions): Promise<StoredBlob | undefined> {
+  async #adoptByReflink(path: string, options: BlobWriteOptions, holders: Holders): Promise<StoredBlob | undefined> {
     return this.#withDraft(async (draft) => {
       if (!(await isDone(copyFile(path, draft, constants.COPYFILE_FICLONE_FORCE)))) return undefined
-      return this.#placer.place(draft, await sealFile(draft, options), options.lease)
+      return this.#placer.place(draft, await sealFile(draft, options), holders)
+    })
+  }
+
+  /** One pass: what is hashed is what was copied, also when somebody writes to the file meanwhile. */
+  async #adoptByCopy(path: string, options: BlobWriteOptions, holders: Holders): Promise<StoredBlob> {
+    return this.#withDraft(async (draft) => {
+      const blob = await writeFile(draft, readChunks(path, { reuseMemory: true }), options)
+      return this.#placer.place(draft, blob, holders)
     })
   }
 

@@ -114,7 +114,8 @@ export class DiskPartial implements Partial {
     checkExpected(blob, options.expected)
     await this.#attempt(async (appender) => appender.sync())
     await this.#handle.chmod(0o444)
-    const stored = await this.#parts.placer.place(this.path, blob, options.lease)
+    using held = this.#parts.placer.hold()
+    const stored = await this.#parts.placer.place(this.path, blob, [held, options.lease])
     await this.discard()
     return stored
   }

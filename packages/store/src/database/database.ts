@@ -26,8 +26,7 @@ export class Database implements Disposable {
       this.guard(() => this.#open())
     } catch (error) {
       this.#sqlite.close()
-      // What is left is a schema that does not parse, or tables that are not as migrated.
-      throw isSqliteError(error) ? corruptError(path, (error as Error).message, error) : error
+      throw this.#schemaError(error)
     }
   }
 
@@ -54,8 +53,18 @@ export class Database implements Disposable {
     return Number(this.#sqlite.prepare(`PRAGMA ${name}`).get()?.[name])
   }
 
+  /** @throws {SomaError} `store/corrupt` when the tables are not those that the migrations made. */
   prepare(sql: string): StatementSync {
-    return this.guard(() => this.#sqlite.prepare(sql))
+    try {
+      return this.guard(() => this.#sqlite.prepare(sql))
+    } catch (error) {
+      throw this.#schemaError(error)
+    }
+  }
+
+  /** SQLite cannot tell a damaged schema from wrong SQL. Ours is not wrong, as every start shows. */
+  #schemaError(error: unknown): unknown {
+    return isSqliteError(error) ? corruptError(this.path, (error as Error).message, error) : error
   }
 
   /** Runs `action` as one transaction: durable when this returns, undone when it throws. */

@@ -59,15 +59,21 @@ export class CheckpointTable implements Disposable {
    * is cut off. Anything else stays for `verify` to find.
    */
   recover(verifier: CheckpointVerifier, log: Log): void {
-    const extraBytes = this.sizeBytes - this.#last.end
-    if (extraBytes <= 0 || extraBytes > CHECKPOINT_LINE_BYTES_MAX) return
-    const text = this.#readFile(this.#last.end, extraBytes).toString('utf8')
-    const checkpoint = parseLine(text, this.#last.number + 1)
-    if (checkpoint && verifier(checkpoint).length === 0) this.#store(checkpoint, this.#last.end)
+    const { number, end } = this.#last
+    const extraBytes = this.sizeBytes - end
+    if (extraBytes <= 0 || extraBytes > CHECKPOINT_LINE_BYTES_MAX || !this.#isLineEnd(end)) return
+    const text = this.#readFile(end, extraBytes).toString('utf8')
+    const checkpoint = parseLine(text, number + 1)
+    if (checkpoint && verifier(checkpoint).length === 0) this.#store(checkpoint, end)
     else if (!text.includes('\n')) {
       log.warn('an unfinished checkpoint is removed', { bytes: extraBytes })
-      ftruncateSync(this.#descriptor, this.#last.end)
+      ftruncateSync(this.#descriptor, end)
     }
+  }
+
+  /** Whether a line may begin here: a damaged row must not make us cut into sound ones. */
+  #isLineEnd(position: number): boolean {
+    return position === 0 || (position > 0 && this.#readFile(position - 1, 1)[0] === 0x0a)
   }
 
   /** Keeps a checkpoint, durably. @throws {SomaError} `store/disk-full`. */
@@ -98,7 +104,7 @@ export class CheckpointTable implements Disposable {
   /** Whether the file has this checkpoint where it belongs. */
   isInFile({ number, position, checkpoint }: NumberedCheckpoint): boolean {
     const line = checkpointLine(number, checkpoint)
-    return Number.isSafeInteger(position) && position >= 0 && this.#readFile(position, line.length).equals(line)
+    return position >= 0 && this.#readFile(position, line.length).equals(line)
   }
 
   /** Bytes of the checkpoint's line in the file. */
@@ -133,11 +139,16 @@ function parseLine(text: string, number: number): Checkpoint | undefined {
 
 function readRow(row: Readonly<Record<string, unknown>>): NumberedCheckpoint {
   const checkpoint = {
-    seq: Number(row['seq']),
+    seq: integer(row['seq']),
     hash: String(row['hash']),
-    at: Number(row['at']),
+    at: integer(row['at']),
     ed25519: String(row['ed25519']),
     mlDsa65: String(row['ml_dsa65']),
   }
-  return { number: Number(row['number']), position: Number(row['position']), checkpoint }
+  return { number: integer(row['number']), position: integer(row['position']), checkpoint }
+}
+
+/** A damaged number is one that no checkpoint has. */
+function integer(value: unknown): number {
+  return Number.isSafeInteger(value) ? (value as number) : -1
 }

@@ -27,6 +27,7 @@ export class DiskAuditLog implements AuditLog, Disposable {
   readonly #headFile: HeadFile
   /** What was wrong with the end of the log when it was opened. The next commit writes over the evidence. */
   readonly #openingProblems: readonly string[]
+  readonly #resources: DisposableStack
   #head: Link
 
   constructor(deps: StoreDeps, database: Database, folders: LogFolders) {
@@ -34,11 +35,13 @@ export class DiskAuditLog implements AuditLog, Disposable {
     this.#database = database
     this.#keys = openSigningKeys(database, folders)
     this.#entries = new EntryTable(database)
-    this.#checkpoints = new CheckpointTable(database, join(folders.log, 'checkpoints.jsonl'))
-    this.#headFile = new HeadFile(join(folders.log, 'head'))
+    using opened = new DisposableStack()
+    this.#checkpoints = opened.use(new CheckpointTable(database, join(folders.log, 'checkpoints.jsonl')))
+    this.#headFile = opened.use(new HeadFile(join(folders.log, 'head')))
     this.#checkpoints.recover(createCheckpointVerifier(this.#keys.publicKeys), deps.log)
     this.#head = this.#furthestHead()
     this.#openingProblems = this.#compareHeads()
+    this.#resources = opened.move()
     for (const problem of this.#openingProblems) deps.log.error(`the audit log’s end is damaged: ${problem}`)
   }
 
@@ -124,8 +127,7 @@ export class DiskAuditLog implements AuditLog, Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#checkpoints[Symbol.dispose]()
-    this.#headFile[Symbol.dispose]()
+    this.#resources[Symbol.dispose]()
   }
 }
 
