@@ -34,13 +34,3 @@ export function readDaemonFile(path: string): DaemonInfo | undefined {
     return undefined
   }
 }
-
-/** Whether a process of this pid exists, also one of another user. */
-export function isProcessAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}

@@ -122,7 +122,8 @@ export type {
   Source,
   SourceDeps,
 } from './source/v1/source.ts'
-export { type Dtype, DtypeSchema, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
+export { DtypeSchema } from './tensor/dtype-schema.ts'
+export { type Dtype, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
 export {
   Bytes,
   type Tensor,

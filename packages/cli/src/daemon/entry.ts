@@ -1,13 +1,7 @@
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { assert } from '@soma/core'
+import { join } from 'node:path'
 
-/** The daemon's program: beside this one in a release, in its own package in a checkout. */
+/** The daemon's program: its sources in a checkout that runs from sources, the bundle above this chunk in a built tree. */
 export function daemonEntry(): string {
-  const candidates = ['./somad.mjs', '../somad.mjs', '../../../daemon/src/main.ts'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
-  )
-  const found = candidates.find((path) => existsSync(path))
-  assert(found, 'the daemon comes with the command')
-  return found
+  const here = import.meta.dirname
+  return import.meta.filename.endsWith('.ts') ? join(here, '../../../daemon/src/main.ts') : join(here, '../somad.mjs')
 }

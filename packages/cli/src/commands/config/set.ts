@@ -1,3 +1,4 @@
+import { SomaError } from '@soma/core'
 import type { SettingChanges } from '@soma/host'
 import { defineCommand } from '../../command.ts'
 import { writeSettings } from './settings.ts'
@@ -15,10 +16,8 @@ export const command = defineCommand<[key: string, value?: string], { readonly u
       .option('--unset', 'restore the default'),
   candidates: ['settings'],
   async run(ctx, { args: [key, value], options }) {
-    if ((value === undefined) !== (options.unset === true)) {
-      const { SomaError } = await import('@soma/core')
+    if ((value === undefined) !== (options.unset === true))
       throw new SomaError('call/invalid-input', `give ${key} a value, or --unset to restore its default`)
-    }
     const { settings, daemonRuns } = await writeSettings(ctx, { [key]: value === undefined ? null : parseValue(value) })
     ctx.show({ settings }, () =>
       settings.map((setting) => `${setting.key} = ${JSON.stringify(setting.value)}${setting.source === 'default' ? ' (default)' : ''}`),

@@ -1,6 +1,6 @@
 import { SomaError } from '@soma/core'
 import { z } from 'zod'
-import { DtypeSchema } from '../../tensor/dtype.ts'
+import { DtypeSchema } from '../../tensor/dtype-schema.ts'
 
 /**
  * MPF v1, `manifest.yaml`: a superset of Axon's `kind: Model` schema. What Axon's packages say is kept as it is;

@@ -1,6 +1,7 @@
 import { SomaError } from '@soma/core'
 import { z } from 'zod'
-import { type Dtype, DtypeSchema } from '../../tensor/dtype.ts'
+import { DtypeSchema } from '../../tensor/dtype-schema.ts'
+import type { Dtype } from '../../tensor/dtype.ts'
 
 /** One file of a package, on this disk. */
 export const PackageFileSchema = z.strictObject({
