@@ -1,7 +1,7 @@
 import { SomaError } from '@soma/core'
-import type { AuditEntry, Caller, Dispatcher, Handlers, Metric, SomaEvent } from '@soma/spec'
+import type { AuditEntry, Dispatcher, Handlers, Metric, SomaEvent } from '@soma/spec'
 import { type Store, recordDigest } from '@soma/store'
-import { auditBody } from './audit/entry.ts'
+import type { AuditFacts } from './audit/entry.ts'
 import { createAuditHandlers } from './audit/handlers.ts'
 import { Journal, checkpointQuietly } from './audit/journal.ts'
 import { CAPABILITY_KIND, Capabilities } from './capabilities/capabilities.ts'
@@ -97,10 +97,8 @@ function found(deps: CreateKernelDeps, capabilities: Capabilities, journal: Jour
   for (const entry of initial) capabilities.table.add(entry)
 }
 
-const systemCaller: Pick<Caller, 'face'> = { face: 'internal' }
-
-function systemEntry({ clock }: KernelDeps, name: string): ReturnType<typeof auditBody> {
-  return auditBody({ at: clock.now(), kind: 'system', name, principal: 'system', face: systemCaller.face })
+function systemEntry({ clock }: KernelDeps, name: string): AuditFacts {
+  return { at: clock.now(), kind: 'system', name, principal: 'system', face: 'internal' }
 }
 
 async function drain({ clock }: KernelDeps, active: ActiveCalls, drainMs: number): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { ANONYMOUS, silentLog } from '@soma/core'
-import { encodeFrame } from '@soma/spec'
+import { packFrame } from '@soma/spec'
 import { settle } from '@soma/testkit/clock'
 import { attachmentsDigest } from '../dispatch/digest.ts'
 import { TestKernel, owner } from '../test-kernel.ts'
@@ -18,29 +18,21 @@ test('a call leaves a begin and an end with digests, never contents', async () =
   assert.equal(begin?.principal, 'owner')
   assert.equal(end?.kind, 'end')
   assert.equal(end?.status, 'ok')
-  const header = encodeFrame({
+  const { header } = packFrame({
     payload: 'a secret',
     tensors: [{ name: 't', dtype: 'uint8', shape: [3], data: new Uint8Array([1, 2, 3]) }],
-  })[0]
-  assert.equal(
-    begin?.digest,
-    createHash('sha256')
-      .update(header ?? '')
-      .digest('hex'),
-  )
+  })
+  assert.equal(begin?.digest, createHash('sha256').update(header).digest('hex'))
   assert.match(end?.attachments ?? '', /^[0-9a-f]{64}$/)
   assert.doesNotMatch(JSON.stringify(entries), /a secret/)
 })
 
 test('large attachments get the same digest as small ones would', async () => {
   const bytes = new Uint8Array(200_000).fill(7)
-  const parts = encodeFrame({ a: bytes, b: new Uint8Array([1]) })
-  const lines = parts
-    .slice(1)
-    .map((part) => createHash('sha256').update(part).digest('hex'))
-    .join('\n')
-  assert.equal(await attachmentsDigest(parts), createHash('sha256').update(lines).digest('hex'))
-  assert.equal(attachmentsDigest(encodeFrame({ a: 1 })), null)
+  const frame = packFrame({ a: bytes, b: new Uint8Array([1]) })
+  const lines = frame.body.map((part) => createHash('sha256').update(part).digest('hex')).join('\n')
+  assert.equal(await attachmentsDigest(frame), createHash('sha256').update(lines).digest('hex'))
+  assert.equal(attachmentsDigest(packFrame({ a: 1 })), null)
 })
 
 test('a refusal is noted too, with the code and without a capability', async () => {

@@ -6,7 +6,7 @@ import { QUOTA_KIND } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { KernelDeps } from '../deps.ts'
 import { CHECKPOINT_ENTRIES, JOURNAL_DELAY_MS, JOURNAL_GROUP_MAX, JOURNAL_PENDING_MAX, JOURNAL_RETRY_MS } from '../limits.ts'
-import { type AuditBody, decodeEntry, encodeBody } from './entry.ts'
+import { type AuditFacts, decodeEntry, encodeFacts } from './entry.ts'
 
 export interface JournalDeps extends KernelDeps {
   readonly store: Store
@@ -35,10 +35,10 @@ export class Journal {
    * Notes an entry, to be committed with its group.
    * @throws {SomaError} `store/disk-full` when so much is waiting that the disk must be full.
    */
-  note(body: AuditBody): void {
+  note(facts: AuditFacts): void {
     if (this.#entries.length >= JOURNAL_PENDING_MAX)
       throw new SomaError('store/disk-full', 'the audit log cannot be written; calls are refused until there is space')
-    this.#entries.push(encodeBody(body))
+    this.#entries.push(encodeFacts(facts))
     this.#arm()
   }
 
@@ -52,8 +52,8 @@ export class Journal {
    * Commits a call's effects together with its entry and everything that waits.
    * @throws {SomaError} `store/disk-full`: the effects did not happen, what waited goes on waiting.
    */
-  commit(body: AuditBody, writes: readonly RecordWrite[], events: readonly EventWrite[]): void {
-    this.#write({ writes, entries: [...this.#entries, encodeBody(body)], events: [...this.#events, ...events] })
+  commit(facts: AuditFacts, writes: readonly RecordWrite[], events: readonly EventWrite[]): void {
+    this.#write({ writes, entries: [...this.#entries, encodeFacts(facts)], events: [...this.#events, ...events] })
   }
 
   /** Commits what waits. A full disk is logged and tried again with the next group. */

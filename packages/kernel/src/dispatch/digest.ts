@@ -1,39 +1,33 @@
 import { hash, webcrypto } from 'node:crypto'
-import { encodeFrame } from '@soma/spec'
+import type { PackedFrame } from '@soma/spec'
 
 /** Smaller ones are hashed in place: a trip to the thread pool costs about as much as hashing this many bytes. */
 const INLINE_BYTES_MAX = 64 * 1024
 
-/** The value as a frame: header first, then attachments. */
-export function frameOf(value: unknown): Uint8Array[] {
-  return encodeFrame(value)
+/** Bytes of all attachments, with their padding. */
+export function bodyBytes({ body }: PackedFrame): number {
+  return body.reduce((sum, { byteLength }) => sum + byteLength, 0)
 }
 
-export function attachmentBytes(parts: readonly Uint8Array[]): number {
-  let bytes = 0
-  for (let index = 1; index < parts.length; index++) bytes += parts[index]?.byteLength ?? 0
-  return bytes
-}
-
-/** sha256 of a frame's header: the message with its attachments' names and sizes, but not their bytes. */
-export function headerDigest(parts: readonly Uint8Array[]): string {
-  return hash('sha256', parts[0] ?? new Uint8Array(0), 'hex')
+/** sha256 of a frame's header: the message with its attachments' places and sizes, but not their bytes. */
+export function headerDigest({ header }: PackedFrame): string {
+  return hash('sha256', header)
 }
 
 /**
- * The digest of a frame's attachments: sha256 of their sha256 digests, one hex line each; null when there are none.
+ * The digest of a frame's attachments: sha256 of the sha256 of each part, one hex line each; null when there are none.
  * Large ones are hashed off this thread while the call goes on: the promise is awaited only before the end entry.
  */
-export function attachmentsDigest(parts: readonly Uint8Array[]): Promise<string> | string | null {
-  if (parts.length < 2) return null
-  const digests = parts.slice(1).map((bytes) => (bytes.byteLength > INLINE_BYTES_MAX ? offThread(bytes) : hash('sha256', bytes, 'hex')))
+export function attachmentsDigest({ body }: PackedFrame): Promise<string> | string | null {
+  if (body.length === 0) return null
+  const digests = body.map((bytes) => (bytes.byteLength > INLINE_BYTES_MAX ? offThread(bytes) : hash('sha256', bytes)))
   return digests.every((digest) => typeof digest === 'string')
     ? combine(digests)
     : Promise.all(digests.map(async (digest) => digest)).then(combine)
 }
 
 function combine(digests: readonly string[]): string {
-  return hash('sha256', digests.join('\n'), 'hex')
+  return hash('sha256', digests.join('\n'))
 }
 
 async function offThread(bytes: Uint8Array): Promise<string> {

@@ -1,5 +1,5 @@
 import { type CallId, type SomaError, abortError, toSomaError } from '@soma/core'
-import type { CallContext, CallDefinition, Caller } from '@soma/spec'
+import type { CallContext, CallDefinition, Caller, PackedFrame } from '@soma/spec'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { StagedEffects } from './effects.ts'
 
@@ -19,7 +19,7 @@ export interface Run {
   handler?: AnyHandler
   input?: unknown
   /** The input as a frame: its header is what the begin entry digests, its attachments what the end entry does. */
-  inputParts?: readonly Uint8Array[]
+  inputFrame?: PackedFrame
   inputBytes: number
   capabilities: readonly CapabilityEntry[]
   effects?: StagedEffects

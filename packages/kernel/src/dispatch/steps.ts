@@ -1,12 +1,12 @@
-import { SomaError, throwIfAborted, toSomaError } from '@soma/core'
-import { type CallContext, type Handlers, type Need, callDefinition, isCallName, parseInput } from '@soma/spec'
-import { auditBody } from '../audit/entry.ts'
+import { NAME_LENGTH_MAX, SomaError, throwIfAborted, toSomaError } from '@soma/core'
+import { type CallContext, type Handlers, type Need, callDefinition, isCallName, packFrame, parseInput } from '@soma/spec'
+import type { AuditFacts } from '../audit/entry.ts'
 import type { Journal } from '../audit/journal.ts'
 import type { Capabilities } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import { charge } from '../capabilities/quota.ts'
 import type { KernelDeps } from '../deps.ts'
-import { attachmentBytes, attachmentsDigest, frameOf, headerDigest } from './digest.ts'
+import { attachmentsDigest, bodyBytes, headerDigest } from './digest.ts'
 import { StagedEffects } from './effects.ts'
 import type { AnyHandler, Run } from './run.ts'
 
@@ -41,8 +41,8 @@ export function resolve(run: Run, { handlers, accepting }: StepDeps): void {
 /** Checks the input against the call's schema, once: what comes after trusts it. */
 export function validate(run: Run): void {
   run.input = parseInput(definitionOf(run).input, run.rawInput ?? {}, `the input of ${run.name}`)
-  run.inputParts = frameOf(run.input)
-  run.inputBytes = attachmentBytes(run.inputParts)
+  run.inputFrame = packFrame(run.input)
+  run.inputBytes = bodyBytes(run.inputFrame)
 }
 
 /** Finds the capability for each thing the call needs. */
@@ -60,23 +60,22 @@ export function chargeQuota(run: Run, { clock, charged }: StepDeps): void {
 
 /** Notes that the call begins, and starts hashing what it carries. */
 export function begin(run: Run, { clock, journal }: StepDeps): void {
-  const { callId, caller, name, inputParts = [] } = run
-  const capability = run.capabilities[0]?.id ?? null
-  journal.note(
-    auditBody({
-      at: clock.now(),
-      kind: 'begin',
-      call: callId,
-      name,
-      principal: caller.principal,
-      face: caller.face,
-      capability,
-      digest: headerDigest(inputParts),
-    }),
-  )
+  const { callId, caller, name, inputFrame } = run
+  const { principal, face } = caller
+  const [first] = run.capabilities
+  journal.note({
+    at: clock.now(),
+    kind: 'begin',
+    call: callId,
+    name,
+    principal,
+    face,
+    ...(first && { capability: first.id }),
+    ...(inputFrame && { digest: headerDigest(inputFrame) }),
+  })
   run.begun = true
-  run.attachments = attachmentsDigest(inputParts)
-  delete run.inputParts
+  run.attachments = inputFrame ? attachmentsDigest(inputFrame) : null
+  delete run.inputFrame
 }
 
 /** Calls the handler. */
@@ -104,7 +103,7 @@ export function end(run: Run, deps: StepDeps, attachments: string | null): void 
   if (run.error || !effects || !definition?.mutates) return note(run, deps, attachments)
   try {
     effects.check()
-    deps.journal.commit(endBody(run, deps, attachments), effects.writes, effects.events)
+    deps.journal.commit(endFacts(run, deps, attachments), effects.writes, effects.events)
   } catch (thrown) {
     run.error = toSomaError(thrown)
     return note(run, deps, attachments)
@@ -113,28 +112,30 @@ export function end(run: Run, deps: StepDeps, attachments: string | null): void 
 }
 
 function note(run: Run, deps: StepDeps, attachments: string | null): void {
-  deps.journal.note(endBody(run, deps, attachments))
+  deps.journal.note(endFacts(run, deps, attachments))
   if (run.error) return
   for (const event of run.effects?.events ?? []) deps.journal.noteEvent(event)
   run.effects?.finish()
 }
 
-function endBody(run: Run, { clock }: StepDeps, attachments: string | null): ReturnType<typeof auditBody> {
-  const { callId, caller, name, error } = run
-  return auditBody({
+function endFacts(run: Run, { clock }: StepDeps, attachments: string | null): AuditFacts {
+  const { callId, caller, error, output } = run
+  const { principal, face } = caller
+  const [first] = run.capabilities
+  return {
     at: clock.now(),
     kind: 'end',
     call: callId,
-    name: name.slice(0, 100),
-    principal: caller.principal,
-    face: caller.face,
-    capability: run.capabilities[0]?.id ?? null,
-    digest: error || run.output === undefined ? null : headerDigest(frameOf(run.output)),
-    attachments,
+    name: run.name.slice(0, NAME_LENGTH_MAX),
+    principal,
+    face,
+    ...(first && { capability: first.id }),
+    ...(!error && output !== undefined && { digest: headerDigest(packFrame(output)) }),
+    ...(attachments !== null && { attachments }),
     status: error ? error.code : 'ok',
     durationUs: Math.round((clock.monotonic() - run.startedAt) * 1000),
-    effects: error ? [] : (run.effects?.audited() ?? []),
-  })
+    ...(!error && run.effects && run.effects.writes.length > 0 && { effects: run.effects.audited() }),
+  }
 }
 
 function definitionOf(run: Run): NonNullable<Run['definition']> {
