@@ -1,5 +1,6 @@
 import { SomaError } from '@soma/core'
 import type { CallEvent, CallInput, CallName, CallOptions, CallOutput, CallStream, Calls, StreamingCallName } from '@soma/spec'
+import { checkDepth } from './depth.ts'
 import { clientCalls } from './generated/calls.ts'
 import type { Transport } from './transport.ts'
 
@@ -34,34 +35,36 @@ export interface Soma extends Nouns, Calls, AsyncDisposable {}
 
 /** Puts the types of the call table on a transport. */
 export function createSoma(transport: Transport): Soma {
-  const calls = {
-    call: (name: string, input: unknown, options?: CallOptions) =>
-      isKnown(name) ? transport.call(name, input, options) : Promise.reject(unknownCall(name)),
-    stream: (name: string, input: unknown, options?: CallOptions) => {
-      if (!isKnown(name)) throw unknownCall(name)
+  const calls: AnyCalls = {
+    call: async (name, input, options) => {
+      check(name, input)
+      return transport.call(name, input, options)
+    },
+    stream: (name, input, options) => {
+      check(name, input)
       return transport.stream(name, input, options)
     },
   }
-  const soma = { ...nouns(transport), ...calls, [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose]() }
+  const soma = { ...nouns(calls), ...calls, [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose]() }
   // The generated table has the same names and kinds as the one the types are made of; a test compares them.
   return soma as unknown as Soma
 }
 
-function nouns(transport: Transport): Record<string, Record<string, unknown>> {
+type AnyCalls = Pick<Transport, 'call' | 'stream'>
+
+function nouns(calls: AnyCalls): Record<string, Record<string, unknown>> {
   const objects: Record<string, Record<string, unknown>> = {}
   for (const [name, { streaming }] of Object.entries(clientCalls)) {
     const [noun = '', verb = ''] = name.split('.')
-    const run = streaming ? 'stream' : 'call'
+    const run = streaming ? calls.stream : calls.call
     const object = (objects[noun] ??= {})
-    object[verb] = (input: unknown = {}, options?: CallOptions) => transport[run](name, input, options)
+    object[verb] = (input: unknown = {}, options?: CallOptions) => run(name, input, options)
   }
   return objects
 }
 
-function isKnown(name: string): boolean {
-  return Object.hasOwn(clientCalls, name)
-}
-
-function unknownCall(name: string): SomaError {
-  return new SomaError('call/unknown', `there is no system call "${name}"; \`soma calls\` lists them`, { details: { name } })
+function check(name: string, input: unknown): void {
+  if (!Object.hasOwn(clientCalls, name))
+    throw new SomaError('call/unknown', `there is no system call "${name}"; \`soma calls\` lists them`, { details: { name } })
+  checkDepth(input)
 }

@@ -50,8 +50,7 @@ class UnixIpcFace implements IpcFace {
     this.#path = options.path
     this.#log = deps.log
     this.#parts = { ...deps, limits: { ...ipcLimits, ...options.limits } }
-    // A client may close its writing side and still wait for answers.
-    this.#server = createServer({ allowHalfOpen: true }, this.handle)
+    this.#server = createServer(this.handle)
     this.#server.maxConnections = this.#parts.limits.connectionsMax
   }
 
