@@ -1,5 +1,5 @@
 import { type Box, rotate } from './geometry.ts'
-import type { Picture } from './image.ts'
+import type { Pixels } from './image.ts'
 import { STRIP_WIDTH_MAX } from './limits.ts'
 
 /** A line of text, straight and 48 pixels high, as the recogniser takes it: float32[3, 48, width], blue green red, -1 to 1. */
@@ -13,7 +13,7 @@ export const STRIP_HEIGHT = 48
 const SAMPLES_MAX = 4
 
 /** Cuts a box out of a picture: turned straight, scaled to the strip's height, smoothed where that shrinks it. */
-export function cropStrip(picture: Picture, box: Box): Strip {
+export function cropStrip(picture: Pixels, box: Box): Strip {
   const width = Math.min(STRIP_WIDTH_MAX, Math.max(1, Math.round((STRIP_HEIGHT * box.width) / box.height)))
   const data = new Float32Array(3 * STRIP_HEIGHT * width)
   const grid = samplingGrid(box, width)
@@ -65,7 +65,7 @@ interface Target {
   readonly y: number
 }
 
-function samplePixel(picture: Picture, grid: SamplingGrid, target: Target): void {
+function samplePixel(picture: Pixels, grid: SamplingGrid, target: Target): void {
   const sum = { red: 0, green: 0, blue: 0 }
   for (let row = target.y * grid.across; row < (target.y + 1) * grid.across; row++)
     for (let column = target.x * grid.along; column < (target.x + 1) * grid.along; column++)
@@ -84,7 +84,7 @@ function samplePixel(picture: Picture, grid: SamplingGrid, target: Target): void
 }
 
 /** Adds the colour at a point between pixels; beyond the edge the edge goes on. */
-function addBilinear({ data, width, height }: Picture, x: number, y: number, sum: { red: number; green: number; blue: number }): void {
+function addBilinear({ data, width, height }: Pixels, x: number, y: number, sum: { red: number; green: number; blue: number }): void {
   const left = Math.max(0, Math.min(width - 1, x))
   const top = Math.max(0, Math.min(height - 1, y))
   const x0 = Math.floor(left)

@@ -1,7 +1,7 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import { type Box, corners, smallestBox } from './geometry.ts'
 import { type TextMap, findBoxes } from './boxes.ts'
-import { type Picture, resizePicture } from './image.ts'
+import { type Pixels, resizePixels } from './image.ts'
 
 /** The detector halves its picture five times. */
 const SIDE_MULTIPLE = 32
@@ -15,23 +15,22 @@ const deviations = [0.229, 0.224, 0.225]
  *   smallest print that is found. An area, not PaddleOCR's longest side: a long receipt stays legible.
  * @returns boxes in pixels of `picture`, in no order.
  */
-export async function detectLines(detector: InferenceSession, picture: Picture, pixelsMax: number): Promise<Box[]> {
-  const size = detectorSize(picture, pixelsMax)
-  const map = await textMap(detector, await resizePicture(picture, size), size)
+export async function detectLines(detector: InferenceSession, picture: Pixels, pixelsMax: number): Promise<Box[]> {
+  const map = await textMap(detector, await resizePixels(picture, detectorSize(picture, pixelsMax)))
   return findBoxes(map).map((box) => stretch(box, picture.width / map.width, picture.height / map.height))
 }
 
-function detectorSize({ width, height }: Picture, pixelsMax: number): { width: number; height: number } {
+function detectorSize({ width, height }: Pixels, pixelsMax: number): { width: number; height: number } {
   const shrink = Math.min(1, Math.sqrt(pixelsMax / (width * height)))
   const side = (length: number): number => Math.max(1, Math.round((length * shrink) / SIDE_MULTIPLE)) * SIDE_MULTIPLE
   return { width: side(width), height: side(height) }
 }
 
-async function textMap(detector: InferenceSession, rgb: Uint8Array, size: { width: number; height: number }): Promise<TextMap> {
-  const input = new Tensor('float32', normalise(rgb), [1, 3, size.height, size.width])
+async function textMap(detector: InferenceSession, { data, width, height }: Pixels): Promise<TextMap> {
+  const input = new Tensor('float32', normalise(data), [1, 3, height, width])
   const outputs = await detector.run({ [detector.inputNames[0] ?? '']: input })
   const output = outputs[detector.outputNames[0] ?? '']
-  return { data: output?.data as Float32Array, width: size.width, height: size.height }
+  return { data: output?.data as Float32Array, width, height }
 }
 
 /** Interleaved RGB bytes to the model's planes of blue, green and red. */

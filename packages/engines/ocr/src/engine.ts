@@ -1,19 +1,27 @@
-import type { Engine, EngineContext, EngineSupport, LoadOptions, LoadedModel, MemoryEstimate, ModelPackage } from '@soma/spec'
+import {
+  type Engine,
+  type EngineContext,
+  type EngineSupport,
+  type LoadOptions,
+  type LoadedModel,
+  type MemoryEstimate,
+  type ModelPackage,
+  packageFile,
+} from '@soma/spec'
 import { throwIfAborted } from '@soma/core'
 import { messageOf } from './errors.ts'
 import { descriptor } from './index.ts'
+import { DETECTION_BYTES_PER_PIXEL, FILE_FACTOR, PROCESS_BYTES } from './limits.ts'
 import { parseSettings } from './options.ts'
 
-/** Node.js with onnxruntime and libvips, before any model. */
-const RUNTIME_BYTES = 110e6
-/** What a session holds for one byte of its file: the graph and its packed weights. */
-const BYTES_PER_FILE_BYTE = 3
-/** Activations of the detector for one pixel of its picture. */
-const BYTES_PER_DETECTION_PIXEL = 200
+export interface OcrDeps {
+  /** Resident bytes of this process. */
+  readonly residentBytes: () => number
+}
 
 /** The engine of `ocr`. Its libraries are loaded by its first use, so that asking for it costs nothing. */
-export function createEngine(): Engine {
-  return { descriptor, probe, estimate, load }
+export function createEngine(deps: OcrDeps): Engine {
+  return { descriptor, probe, estimate, load: (pkg, options, ctx) => load(deps, pkg, { options, ctx }) }
 }
 
 async function probe(): Promise<EngineSupport> {
@@ -28,15 +36,19 @@ async function probe(): Promise<EngineSupport> {
 
 function estimate(pkg: ModelPackage, options: LoadOptions): MemoryEstimate {
   const { detectionPixels } = parseSettings(options.settings)
-  const fileBytes = pkg.files.filter(({ path }) => Object.values(pkg.roles).includes(path)).reduce((sum, file) => sum + file.sizeBytes, 0)
-  return { residentBytes: RUNTIME_BYTES + fileBytes * BYTES_PER_FILE_BYTE + detectionPixels * BYTES_PER_DETECTION_PIXEL }
+  const fileBytes = Object.keys(pkg.roles).reduce((sum, role) => sum + packageFile(pkg, role).sizeBytes, 0)
+  return { residentBytes: PROCESS_BYTES + fileBytes * FILE_FACTOR + detectionPixels * DETECTION_BYTES_PER_PIXEL }
 }
 
-async function load(pkg: ModelPackage, options: LoadOptions, { signal, log }: EngineContext): Promise<LoadedModel> {
+async function load(
+  deps: OcrDeps,
+  pkg: ModelPackage,
+  { options, ctx }: { options: LoadOptions; ctx: EngineContext },
+): Promise<LoadedModel> {
   const settings = parseSettings(options.settings)
   const [{ loadModels }, { OcrModel }] = await Promise.all([import('./load.ts'), import('./run.ts')])
-  throwIfAborted(signal)
+  throwIfAborted(ctx.signal)
   const models = await loadModels(pkg, settings, options)
-  log.debug('models are loaded', { package: pkg.name, characters: models.alphabet.length })
-  return new OcrModel(models)
+  ctx.log.debug('models are loaded', { package: pkg.name, characters: models.alphabet.length })
+  return new OcrModel(models, deps)
 }

@@ -5,9 +5,11 @@ export function unreadable(why: string, options: { details?: ErrorDetails; cause
   return new SomaError('model/unreadable-input', `the picture ${why}`, options)
 }
 
-/** The inputs do not fit the signature. */
-export function mismatch(message: string, details: ErrorDetails = {}): SomaError {
-  return new SomaError('model/input-mismatch', message, { details })
+/** The inputs fit the signature, but not what it cannot say. */
+export function mismatch(input: string, expected: string, actual: string): SomaError {
+  return new SomaError('model/input-mismatch', `input "${input}": expected ${expected}, got ${actual}`, {
+    details: { input, expected, actual },
+  })
 }
 
 /** A file of the package cannot be loaded. */

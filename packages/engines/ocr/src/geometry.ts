@@ -30,6 +30,7 @@ export function rotate({ x, y }: Point, angle: number): Point {
 
 /** The same rectangle, read in a direction `turns` quarter turns further clockwise. */
 export function turn(box: Box, turns: number): Box {
+  if (turns === 0) return box
   const swapped = turns % 2 === 0 ? box : { ...box, width: box.height, height: box.width }
   return { ...swapped, angle: box.angle + (turns * Math.PI) / 2 }
 }

@@ -3,11 +3,15 @@ import sharp, { type Sharp } from 'sharp'
 import { messageOf, unreadable } from './errors.ts'
 import { DECODE_SECONDS_MAX, ENCODED_BYTES_MAX, PICTURE_PIXELS_MAX, WORKING_PIXELS_MAX } from './limits.ts'
 
-/** A picture in memory: RGB, 8 bits, row-major, upright. */
-export interface Picture {
+/** RGB, 8 bits, row-major. */
+export interface Pixels {
   readonly data: Uint8Array
   readonly width: number
   readonly height: number
+}
+
+/** A picture in memory, as its EXIF data turns it. */
+export interface Picture extends Pixels {
   /** Pixels of the original for one pixel of this, 1 unless the original was larger than we work on. */
   readonly scaleX: number
   readonly scaleY: number
@@ -31,7 +35,7 @@ export function prepareDecoder(threads: number): void {
 export async function decodePicture(encoded: Uint8Array): Promise<Picture> {
   if (encoded.byteLength === 0) throw unreadable('has no bytes')
   if (encoded.byteLength > ENCODED_BYTES_MAX) throw tooLarge('bytes', encoded.byteLength, ENCODED_BYTES_MAX)
-  const original = await openPicture(encoded)
+  const original = await readSize(encoded)
   return workingCopy(open(encoded).autoOrient(), original)
 }
 
@@ -44,27 +48,36 @@ export async function rawPicture(data: Uint8Array, shape: readonly number[]): Pr
   const [height = 0, width = 0] = shape
   checkSize(width, height)
   if (width * height <= WORKING_PIXELS_MAX) return { data, width, height, scaleX: 1, scaleY: 1 }
-  return workingCopy(sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: PICTURE_PIXELS_MAX }), { width, height })
+  return workingCopy(fromPixels({ data, width, height }), { width, height })
 }
 
-/** @returns the picture's RGB pixels, stretched to `size`. */
-export async function resizePicture(picture: Picture, size: { readonly width: number; readonly height: number }): Promise<Uint8Array> {
-  const { data, width, height } = picture
-  if (size.width === width && size.height === height) return data
-  return sharp(data, { raw: { width, height, channels: 3 } })
-    .resize({ ...size, fit: 'fill' })
-    .raw()
-    .toBuffer()
+/** @returns the pixels stretched to `size`. */
+export async function resizePixels(pixels: Pixels, size: { readonly width: number; readonly height: number }): Promise<Pixels> {
+  if (size.width === pixels.width && size.height === pixels.height) return pixels
+  const resized = fromPixels(pixels).resize({ ...size, fit: 'fill' })
+  return { ...size, data: await resized.raw().toBuffer() }
 }
 
-function open(encoded: Uint8Array): Sharp {
-  return sharp(encoded, { limitInputPixels: PICTURE_PIXELS_MAX, failOn: 'error', pages: 1 })
+/** @returns the pixels turned clockwise by quarter turns. */
+export async function turnPixels(pixels: Pixels, turns: number): Promise<Pixels> {
+  const turned = fromPixels(pixels).rotate(turns * 90)
+  const size = turns % 2 === 0 ? pixels : { width: pixels.height, height: pixels.width }
+  return { width: size.width, height: size.height, data: await turned.raw().toBuffer() }
 }
 
-/** Reads the header only: a picture over the limit costs nothing. */
-async function openPicture(encoded: Uint8Array): Promise<{ width: number; height: number }> {
+function fromPixels({ data, width, height }: Pixels): Sharp {
+  return sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: PICTURE_PIXELS_MAX })
+}
+
+/** Warnings pass: cameras write odd metadata. Errors and missing bytes do not. */
+function open(encoded: Uint8Array, limitInputPixels: number | false = PICTURE_PIXELS_MAX): Sharp {
+  return sharp(encoded, { limitInputPixels, failOn: 'error', pages: 1 })
+}
+
+/** Reads the header only, so that a picture over the limit costs nothing; without the library's limit, whose message has no figures. */
+async function readSize(encoded: Uint8Array): Promise<{ width: number; height: number }> {
   try {
-    const { autoOrient } = await open(encoded).metadata()
+    const { autoOrient } = await open(encoded, false).metadata()
     checkSize(autoOrient.width, autoOrient.height)
     return autoOrient
   } catch (error) {

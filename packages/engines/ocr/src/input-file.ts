@@ -10,7 +10,7 @@ import { ENCODED_BYTES_MAX } from './limits.ts'
  *   no regular file, or it is over the limit.
  */
 export async function readInputFile(path: string): Promise<Uint8Array> {
-  if (!isAbsolute(path)) throw mismatch(`input "path" takes an absolute path; "${path}" is not one`, { input: 'path' })
+  if (!isAbsolute(path)) throw mismatch('path', 'an absolute path', path)
   let file: FileHandle
   try {
     // Without waiting: opening a pipe that nobody writes to would hang.

@@ -21,4 +21,9 @@ export const DICTIONARY_ENTRIES_MAX = 100_000
 export const DICTIONARY_BYTES_MAX = 1024 * 1024
 
 /** Calls that wait for the one being read: each holds its encoded picture in memory. */
-export const WAITING_CALLS_MAX = 16
+export const WAITING_CALLS_MAX = 32
+
+/** For the estimate, as measured: Node.js with both libraries; what a session holds for a byte of its file; what the detector takes for a pixel. */
+export const PROCESS_BYTES = 110e6
+export const FILE_FACTOR = 3
+export const DETECTION_BYTES_PER_PIXEL = 170

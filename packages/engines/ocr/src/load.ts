@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { type LoadOptions, type ModelPackage, type PackageFile } from '@soma/spec'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { type LoadOptions, type ModelPackage, type PackageFile, packageFile } from '@soma/spec'
+import { InferenceSession, Tensor, env } from 'onnxruntime-node'
 import { STRIP_HEIGHT } from './crop.ts'
 import { loadFailed, messageOf } from './errors.ts'
 import { prepareDecoder } from './image.ts'
@@ -21,37 +21,36 @@ export interface Models extends AsyncDisposable {
  * @throws {SomaError} `model/load-failed` naming the file.
  */
 export async function loadModels(pkg: ModelPackage, settings: Settings, { threads }: LoadOptions): Promise<Models> {
+  env.logLevel = 'error'
   prepareDecoder(threads)
-  const dictionary = await readDictionary(fileOf(pkg, 'dictionary'))
+  const dictionary = await readDictionary(packageFile(pkg, 'dictionary'))
   await using opened = new AsyncDisposableStack()
   const open = async (role: string): Promise<InferenceSession> => {
-    const session = await openSession(fileOf(pkg, role), threads)
+    const session = await openSession(packageFile(pkg, role), role, threads)
     opened.defer(() => session.release())
     return session
   }
   const detector = await open('detection')
   const recognizer = await open('recognition')
-  await checkDetector(detector, fileOf(pkg, 'detection'))
-  const classes = await countClasses(recognizer, fileOf(pkg, 'recognition'))
-  const alphabet = toAlphabet(dictionary, classes, fileOf(pkg, 'dictionary'))
+  await checkDetector(detector, packageFile(pkg, 'detection'))
+  const classes = await countClasses(recognizer, packageFile(pkg, 'recognition'))
+  const alphabet = toAlphabet(dictionary, classes, packageFile(pkg, 'dictionary'))
   const held = opened.move()
   return { detector, recognizer, alphabet, settings, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
-function fileOf(pkg: ModelPackage, role: string): PackageFile {
-  const path = pkg.roles[role]
-  const file = pkg.files.find((candidate) => candidate.path === path)
-  if (file === undefined) throw loadFailed(path ?? pkg.name, `the package has no file for the role "${role}"`)
-  return file
-}
-
-async function openSession(file: PackageFile, threads: number): Promise<InferenceSession> {
+async function openSession(file: PackageFile, role: string, threads: number): Promise<InferenceSession> {
   try {
     return await InferenceSession.create(file.localPath, {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      logSeverityLevel: 3,
+      // Every picture and line has its own shape: memory plans for each would only pile up.
+      enableMemPattern: false,
+      // The detector takes ten times the recogniser's memory for a moment: it is to give that back (+50 ms a page).
+      enableCpuMemArena: role !== 'detection',
+      // Two threads that spin for each other on busy cores take twice the time.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
   } catch (cause) {
     throw loadFailed(file.path, messageOf(cause), cause)

@@ -1,5 +1,4 @@
-import process from 'node:process'
-import { assert, defined, SomaError, throwIfAborted } from '@soma/core'
+import { assert, defined } from '@soma/core'
 import {
   type EngineContext,
   type InferRequest,
@@ -12,18 +11,16 @@ import {
   decodeStrings,
   encodeStrings,
 } from '@soma/spec'
-import { cropStrip } from './crop.ts'
-import { detectLines } from './detect.ts'
+import type { OcrDeps } from './engine.ts'
 import { mismatch } from './errors.ts'
-import { type Box, corners } from './geometry.ts'
+import { corners } from './geometry.ts'
 import { type Picture, decodePicture, rawPicture } from './image.ts'
 import { readInputFile } from './input-file.ts'
-import { PIECES_MAX, WAITING_CALLS_MAX } from './limits.ts'
+import { WAITING_CALLS_MAX } from './limits.ts'
 import type { Models } from './load.ts'
-import { orientPage, readPiece } from './orientation.ts'
-import { type Reading, recognizeStrip } from './recognize.ts'
-import { type Piece, readingOrder } from './rows.ts'
-import { type InTurn, createTurns } from './turns.ts'
+import { readPage } from './page.ts'
+import type { Piece } from './rows.ts'
+import { createTurns } from './turns.ts'
 
 const image: TensorSpec = {
   name: 'image',
@@ -59,69 +56,42 @@ const outputs: readonly TensorSpec[] = [
 export class OcrModel implements LoadedModel {
   readonly signature: Signature
   readonly #models: Models
-  readonly #inTurn: InTurn = createTurns(WAITING_CALLS_MAX)
+  readonly #deps: OcrDeps
+  readonly #turns = createTurns(WAITING_CALLS_MAX)
   #disposed = false
 
-  constructor(models: Models) {
+  constructor(models: Models, deps: OcrDeps) {
     this.#models = models
+    this.#deps = deps
     this.signature = { inputs: models.settings.readPaths ? [{ ...image, optional: true }, path] : [image], outputs }
   }
 
   infer(request: InferRequest, ctx: EngineContext): Promise<InferResponse> {
-    return this.#inTurn(ctx.signal, async () => {
+    return this.#turns.take(ctx.signal, async () => {
       assert(!this.#disposed, 'no call after the model was given back')
       const picture = await this.#open(request.inputs)
-      const pieces = await this.#read(picture, ctx.signal)
+      const pieces = await readPage(this.#models, picture, ctx.signal)
       return { outputs: toTensors(pieces, picture).filter(({ name }) => request.outputs?.includes(name) ?? true) }
     })
   }
 
   usage(): MemoryUsage {
-    return { residentBytes: process.memoryUsage.rss() }
+    return { residentBytes: this.#deps.residentBytes() }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#inTurn(new AbortController().signal, async () => {
-      if (!this.#disposed) await this.#models[Symbol.asyncDispose]()
-      this.#disposed = true
-    })
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return
+    this.#disposed = true
+    await this.#turns.idle()
+    await this.#models[Symbol.asyncDispose]()
   }
 
   /** Dtypes, names and byte counts fit the signature already: whoever serves an engine checks them. */
   async #open(inputs: readonly Tensor[]): Promise<Picture> {
     const [input, ...others] = inputs
     if (input === undefined || others.length > 0)
-      throw mismatch(
-        `the model takes one input, ${this.signature.inputs.map(({ name }) => `"${name}"`).join(' or ')}; ${inputs.length} came`,
-      )
+      throw mismatch(this.signature.inputs.map(({ name }) => name).join(' or '), 'exactly one of them', String(inputs.length))
     return input.name === 'path' ? decodePicture(await readInputFile(onlyPath(input))) : openImage(input)
-  }
-
-  async #read(picture: Picture, signal: AbortSignal): Promise<Piece[]> {
-    throwIfAborted(signal)
-    const found = await detectLines(this.#models.detector, picture, this.#models.settings.detectionPixels)
-    checkCount(found.length)
-    const read = this.#reader(picture, signal)
-    const boxes = await orientPage(found, read)
-    const pieces: Piece[] = []
-    for (const box of boxes) {
-      const piece = await readPiece(box, read)
-      if (piece.text !== '' && piece.confidence >= this.#models.settings.confidenceMin) pieces.push(piece)
-    }
-    return readingOrder(pieces)
-  }
-
-  /** Reads boxes of one picture, each once; a cancelled call ends between two. */
-  #reader(picture: Picture, signal: AbortSignal): (box: Box) => Promise<Reading> {
-    const done = new Map<Box, Reading>()
-    return async (box) => {
-      const known = done.get(box)
-      if (known !== undefined) return known
-      throwIfAborted(signal)
-      const reading = await recognizeStrip(this.#models.recognizer, cropStrip(picture, box), this.#models.alphabet)
-      done.set(box, reading)
-      return reading
-    }
   }
 }
 
@@ -132,17 +102,7 @@ function onlyPath({ data }: Tensor): string {
 function openImage({ data, shape }: Tensor): Promise<Picture> {
   if (shape.length === 1) return decodePicture(data)
   if (shape.length === 3 && shape[2] === 3) return rawPicture(data, shape)
-  throw mismatch(`input "image" takes uint8[bytes] or uint8[height, width, 3], uint8[${shape.join(', ')}] came`, {
-    input: 'image',
-    actual: shape,
-  })
-}
-
-function checkCount(count: number): void {
-  if (count > PIECES_MAX)
-    throw new SomaError('model/unreadable-input', `the picture has ${count} pieces of text, more than ${PIECES_MAX}: split it`, {
-      details: { actual: count, limit: PIECES_MAX },
-    })
+  throw mismatch('image', 'uint8[bytes] or uint8[height, width, 3]', `uint8[${shape.join(', ')}]`)
 }
 
 function toTensors(pieces: readonly Piece[], { scaleX, scaleY }: Picture): Tensor[] {
