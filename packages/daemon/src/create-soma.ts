@@ -1,0 +1,157 @@
+import { VERSION } from '@soma/core'
+import { createHttpFace } from '@soma/api-http'
+import { createIpcFace } from '@soma/api-ipc'
+import {
+  createChildSpawner,
+  createHttpFetch,
+  ensureFolders,
+  hostFacts,
+  removeDaemonFile,
+  systemClock as clock,
+  systemRng as rng,
+  writeDaemonFile,
+} from '@soma/host'
+import { type Kernel, createKernel } from '@soma/kernel'
+import { type Models, createModels } from '@soma/models'
+import type { CallOutput } from '@soma/spec'
+import { type Store, openStore } from '@soma/store'
+import { builtInEngines } from './engines.ts'
+import { daemonMetrics } from './metrics.ts'
+import { DRAIN_MS, type SomaOptions } from './options.ts'
+import { builtInSources } from './sources.ts'
+import { createSystemHandlers } from './system-handlers.ts'
+
+/** A running daemon. */
+export interface Soma {
+  readonly faces: CallOutput<'system.status'>['faces']
+  readonly kernel: Kernel
+  /** Resolves when the daemon has stopped, whoever asked for it. */
+  readonly stopped: Promise<void>
+  /** Takes no new calls, lets those under way finish, ends engines, makes everything durable. */
+  stop(options?: { readonly drainMs?: number }): Promise<void>
+}
+
+interface Face {
+  readonly kind: string
+  start(): Promise<{ readonly address: string }>
+  stop(options: { readonly drainMs: number }): Promise<void>
+}
+
+/**
+ * The composition root: the only place that knows every part.
+ * @throws {SomaError} `store/locked` when another daemon uses the same data, `config/invalid` when an address is taken.
+ */
+export async function createSoma(options: SomaOptions): Promise<Soma> {
+  ensureFolders(options.paths)
+  const store = await openStore({ clock, rng, log: options.log }, { directory: options.paths.data })
+  const daemon = new Daemon(options, store)
+  try {
+    await daemon.start()
+    return daemon
+  } catch (error) {
+    await daemon.stop({ drainMs: 0 })
+    throw error
+  }
+}
+
+class Daemon implements Soma {
+  readonly faces: Array<CallOutput<'system.status'>['faces'][number]> = []
+  readonly kernel: Kernel
+  readonly stopped: Promise<void>
+  readonly #options: SomaOptions
+  readonly #store: Store
+  readonly #models: Models
+  readonly #faces: readonly Face[]
+  readonly #http: AsyncDisposable
+  readonly #over = Promise.withResolvers<void>()
+  #stopping = false
+
+  constructor(options: SomaOptions, store: Store) {
+    const { paths, config, env, log } = options
+    this.#options = options
+    this.#store = store
+    this.stopped = this.#over.promise
+    const fetch = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
+    this.#http = fetch
+    this.#models = createModels(
+      {
+        store,
+        clock,
+        rng,
+        log,
+        hostFacts,
+        sources: builtInSources({ fetch, clock, rng, log, env }),
+        engines: options.engines ?? builtInEngines(),
+        children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
+        emit: (event) => this.kernel.emit(event),
+      },
+      config,
+    )
+    const system = createSystemHandlers({
+      clock,
+      options,
+      store,
+      kernel: () => this.kernel,
+      faces: () => this.faces,
+      processes: () => this.#models.processes(),
+      stopping: () => this.#stopping,
+      // After the reply is on its way: stopping waits for calls under way, and this one is under way.
+      shutdown: () => void clock.schedule(0, () => void this.stop()),
+    })
+    this.kernel = createKernel({ store, clock, rng, log }, { ...system, ...this.#models.handlers })
+    this.#faces = this.#createFaces()
+  }
+
+  /** The steps of a start, in order. The daemon file comes last: whoever sees it can call. */
+  async start(): Promise<void> {
+    await this.#models.start()
+    for (const face of this.#faces) this.faces.push({ kind: face.kind, ...(await face.start()) })
+    this.kernel.note('system.started')
+    const { paths } = this.#options
+    writeDaemonFile(paths.daemonFile, { pid: process.pid, version: VERSION, startedAt: clock.now(), faces: this.faces })
+  }
+
+  async stop({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
+    if (this.#stopping) return await this.stopped
+    this.#stopping = true
+    try {
+      const { paths } = this.#options
+      removeDaemonFile(paths.daemonFile, process.pid)
+      await Promise.all([this.kernel.stop({ drainMs }), ...this.#faces.map((face) => this.#quietly(() => face.stop({ drainMs })))])
+      await this.#quietly(() => this.#models.stop())
+      await this.#quietly(() => this.#http[Symbol.asyncDispose]())
+      this.#store[Symbol.dispose]()
+    } finally {
+      this.#over.resolve()
+    }
+  }
+
+  /** One part that fails to stop must not keep the others from it. */
+  async #quietly(action: () => PromiseLike<unknown>): Promise<void> {
+    try {
+      await action()
+    } catch (error) {
+      this.#options.log.error('a part did not stop cleanly', { error })
+    }
+  }
+
+  #createFaces(): Face[] {
+    const { paths, config, log } = this.#options
+    const ipc = createIpcFace({ dispatcher: this.kernel, clock, log, version: VERSION }, { path: paths.socket })
+    const faces: Face[] = [{ kind: 'ipc', start: () => ipc.start(), stop: (options) => ipc.stop(options) }]
+    if (!config.http.enabled) return faces
+    const http = createHttpFace(
+      {
+        dispatcher: this.kernel,
+        clock,
+        rng,
+        log,
+        version: VERSION,
+        metrics: () => daemonMetrics(this.kernel, this.#models, this.#store),
+        readiness: () => (this.#stopping ? { ready: false, reason: 'the daemon is shutting down' } : { ready: true }),
+      },
+      config.http,
+    )
+    return [...faces, { kind: 'http', start: () => http.start(), stop: (options) => http.stop(options) }]
+  }
+}

@@ -1,0 +1,58 @@
+// The daemon's process: `somad [--port n] [--host address] [--log-level level] [--log-file path]`. Everything else is in
+// the configuration file and in SOMA_HOME. Ends by SIGTERM, SIGINT, or the call system.shutdown.
+import { parseArgs } from 'node:util'
+import { SomaError, errorCodes, toSomaError } from '@soma/core'
+import { createHostLog, openLogFile, readConfig, somaPaths, systemClock } from '@soma/host'
+import { type Config, ConfigSchema } from '@soma/spec'
+import { type Soma, createSoma } from './create-soma.ts'
+
+try {
+  await main()
+} catch (thrown) {
+  const error = toSomaError(thrown)
+  process.stderr.write(`error: ${error.message}\n  code: ${error.code}\n`)
+  process.exit(errorCodes[error.code].exit)
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { port: { type: 'string' }, host: { type: 'string' }, 'log-level': { type: 'string' }, 'log-file': { type: 'string' } },
+  })
+  const paths = somaPaths()
+  const config = configuration(paths.configFile, values)
+  const output = values['log-file'] === undefined ? undefined : openLogFile(values['log-file'])
+  const log = createHostLog({ level: config.log.level, clock: systemClock, ...(output && { output }) })
+  const soma = await createSoma({ paths, config, env: process.env, log })
+  log.info('ready', { pid: process.pid, faces: soma.faces })
+  stopOnSignals(soma)
+  process.on('unhandledRejection', (error) => {
+    log.error('a failure that nobody handled', { error })
+    process.exitCode = errorCodes.internal.exit
+    void soma.stop()
+  })
+  await soma.stopped
+  log.info('stopped')
+  // Whatever a library left open must not keep a daemon that has stopped.
+  process.exit()
+}
+
+/** The file's settings, and what the command line says over them. */
+function configuration(path: string, values: { readonly port?: string; readonly host?: string; readonly 'log-level'?: string }): Config {
+  const config = readConfig(path)
+  const { port = config.http.port, host = config.http.host, 'log-level': level = config.log.level } = values
+  const changed = ConfigSchema.safeParse({ ...config, http: { ...config.http, host, port: Number(port) }, log: { level } })
+  if (changed.success) return changed.data
+  const issue = changed.error.issues[0]
+  throw new SomaError('config/invalid', `--${issue?.path.at(-1)?.toString()}: ${issue?.message}`)
+}
+
+/** The first signal lets calls finish; a second one does not. */
+function stopOnSignals(soma: Soma): void {
+  let signals = 0
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (signals++ === 0) void soma.stop()
+      else process.exit(130)
+    })
+  }
+}
