@@ -150,7 +150,7 @@ export class EngineConnection {
     this.#endReason ??= reason
     this.#isFailure = false
     void this.#peer[Symbol.asyncDispose]()
-    using _grace = this.#deps.clock.schedule(this.#deps.times.stopGraceMs, () => void this.child.kill())
+    using _grace = this.#deps.clock.schedule(this.#deps.times.stopGraceMs, () => void this.child.kill({ graceMs: 0 }))
     return await this.ended
   }
 
@@ -180,7 +180,7 @@ export class EngineConnection {
     this.#isLost = true
     this.#lostReason = reason
     // It speaks something else: there is no way to ask it to leave.
-    if (isSomaError(reason)) void this.child.kill()
+    if (isSomaError(reason)) void this.child.kill({ graceMs: 0 })
     return lostEngine(this.name, reason, { code: null, signal: null }, [])
   }
 
@@ -234,7 +234,7 @@ export class EngineConnection {
     // Something that the engine started may hold its stdout open after it.
     void this.child.exited.then(() => clock.schedule(EXIT_GRACE_MS, () => this.child.stdout.destroy()))
     await this.#peer.closed
-    using _grace = clock.schedule(EXIT_GRACE_MS, () => void this.child.kill())
+    using _grace = clock.schedule(EXIT_GRACE_MS, () => void this.child.kill({ graceMs: 0 }))
     const exit = await this.child.exited
     this.#isLost = true
     if (this.#isFailure) log.warn('an engine process ended unexpectedly', { ...this.name, ...exit })

@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type ErrorCode, SomaError, isSomaError } from '@soma/core'
+import { SomaError, isSomaError } from '@soma/core'
 import { systemClock } from '@soma/host'
 import type { Signature } from '@soma/spec'
-import { createRuntimeHandlers } from './handlers.ts'
-import { World, behave, callContext, echoEngine, float32, never, node, scriptEngine } from './test-world.ts'
-
-/** @returns the error, which must have this code. */
-async function refused(work: Promise<unknown>, code: ErrorCode): Promise<SomaError> {
-  let found: unknown
-  await assert.rejects(work, (error) => {
-    found = error
-    return isSomaError(error, code) || assert.fail(`expected ${code}, got ${String(error)}`)
-  })
-  return found as SomaError
-}
+import { World, behave, echoEngine, float32, isAlive, never, node, refused, scriptEngine } from './test-world.ts'
 
 async function drain(
   stream: AsyncGenerator<{ readonly text: string }, { readonly text: string }, void>,
@@ -24,15 +13,6 @@ async function drain(
     const step = await stream.next()
     if (step.done) return { pieces, text: step.value.text }
     pieces.push(step.value.text)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }
 

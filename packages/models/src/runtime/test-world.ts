@@ -1,9 +1,20 @@
+import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { type BlobDigest, type CallId, type LogRecord, OWNER, SomaError, createLog, createSeededRng } from '@soma/core'
+import {
+  type BlobDigest,
+  type CallId,
+  type ErrorCode,
+  type LogRecord,
+  OWNER,
+  SomaError,
+  createLog,
+  createSeededRng,
+  isSomaError,
+} from '@soma/core'
 import { descriptor as echo } from '@soma/engine-echo'
 import { createChildSpawner, systemClock } from '@soma/host'
 import { type CallContext, type HostFacts, type ModelPackage, type Tensor, encodeValues } from '@soma/spec'
@@ -52,6 +63,8 @@ export class World implements AsyncDisposable {
   readonly runtime: Runtime
   readonly records: LogRecord[] = []
   readonly events: string[] = []
+  /** What the machine has left. */
+  memoryAvailableBytes: () => number
   /** Packages that are laid out now. */
   openPackages = 0
   readonly #models = new Map<string, EchoModel>()
@@ -63,6 +76,7 @@ export class World implements AsyncDisposable {
 
   private constructor(models: Readonly<Record<string, EchoModel>>, options: WorldOptions, directory: string) {
     this.#directory = directory
+    this.memoryAvailableBytes = () => options.memoryAvailableBytes ?? 4 * GIBIBYTE
     for (const [name, model] of Object.entries(models)) this.#models.set(name, model)
     const log = createLog({ level: 'debug', clock: systemClock, write: (record) => this.records.push(record) })
     const spawner = createChildSpawner({ clock: systemClock, log, env: process.env, directory })
@@ -71,7 +85,7 @@ export class World implements AsyncDisposable {
         registry: this.#registry(),
         engines: options.engines ?? [echoEngine],
         spawn: (child) => spawner.spawn(child),
-        hostFacts: () => facts(options.memoryAvailableBytes ?? 4 * GIBIBYTE),
+        hostFacts: () => facts(this.memoryAvailableBytes()),
         clock: systemClock,
         rng: createSeededRng(1),
         log,
@@ -178,5 +192,24 @@ export function callContext(signal = never.signal): CallContext {
     log,
     allows: () => true,
     effects,
+  }
+}
+
+/** @returns the error, which must have this code. */
+export async function refused(work: Promise<unknown>, code: ErrorCode): Promise<SomaError> {
+  let found: unknown
+  await assert.rejects(work, (error) => {
+    found = error
+    return isSomaError(error, code) || assert.fail(`expected ${code}, got ${String(error)}`)
+  })
+  return found as SomaError
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
   }
 }
