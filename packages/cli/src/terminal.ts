@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Paint, createPaint } from './output/color.ts'
+import { printable } from './output/text.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -19,7 +20,10 @@ export interface CliIo {
   readonly signal: AbortSignal
 }
 
-/** Where a command writes: results to standard output, everything else to standard error. */
+/**
+ * Where a command writes: results to standard output, everything else to standard error. No control characters but colours
+ * get through, whatever a model or a peer has put into a text.
+ */
 export interface Terminal {
   /** Paints what goes to standard output, if it may have colours. */
   readonly paint: Paint
@@ -47,16 +51,17 @@ export function createTerminal({ stdout, stderr, env }: Pick<CliIo, 'stdout' | '
   const dumb = env['TERM'] === 'dumb'
   const colorful = (stream: OutputStream): boolean => stream.isTTY === true && !dumb && (env['NO_COLOR'] ?? '') === ''
   const columns = (stream: OutputStream): number => (stream.isTTY === true ? stream.columns || WIDTH_DEFAULT : Infinity)
+  const colors = { stdout: colorful(stdout), stderr: colorful(stderr) }
   return {
-    paint: createPaint(colorful(stdout)),
+    paint: createPaint(colors.stdout),
     width: columns(stdout),
     animated: stderr.isTTY === true && !dumb,
     stderr,
-    stderrPaint: createPaint(colorful(stderr)),
+    stderrPaint: createPaint(colors.stderr),
     stderrWidth: columns(stderr),
-    line: (text = '') => void stdout.write(`${text}\n`),
-    text: (text) => void stdout.write(text),
-    note: (text) => void stderr.write(`${text}\n`),
+    line: (text = '') => void stdout.write(`${printable(text, colors.stdout)}\n`),
+    text: (text) => void stdout.write(printable(text, colors.stdout)),
+    note: (text) => void stderr.write(`${printable(text, colors.stderr)}\n`),
     json: (value) => void stdout.write(`${stdout.isTTY === true ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`),
   }
 }

@@ -31,7 +31,7 @@ function show(event: SomaEvent, { terminal, globals }: CommandContext): void {
   if (globals.json === true) return terminal.text(`${JSON.stringify(event)}\n`)
   const { paint } = terminal
   const data = Object.entries(event.data).map(
-    ([key, value]) => `${paint.dim(`${key}=`)}${inline(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    ([key, value]) => `${paint.dim(`${inline(key)}=`)}${inline(typeof value === 'string' ? value : JSON.stringify(value))}`,
   )
-  terminal.line([paint.dim(formatClock(event.at)), paint.bold(event.name), inline(event.resource), ...data].join('  '))
+  terminal.line([paint.dim(formatClock(event.at)), paint.bold(inline(event.name)), inline(event.resource), ...data].join('  '))
 }

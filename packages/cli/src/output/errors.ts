@@ -1,6 +1,5 @@
 import { type SomaError, errorCodes } from '@soma/core'
 import type { Paint } from './color.ts'
-import { printable } from './text.ts'
 
 /**
  * What a person reads when a command fails: what went wrong, its code, what to do next.
@@ -14,7 +13,7 @@ import { printable } from './text.ts'
 export function formatError(error: SomaError, paint: Paint): string {
   const next = nextStep(error)
   return [
-    `${paint.red('error:')} ${printable(error.message)}`,
+    `${paint.red('error:')} ${error.message}`,
     `${paint.dim(' code:')} ${error.code}`,
     ...(next === undefined ? [] : [`${paint.dim(' next:')} ${next}`]),
   ].join('\n')
@@ -29,7 +28,7 @@ function nextStep({ code, message }: SomaError): string | undefined {
 
 /** A mistake in the command line itself: exit code 64, as sysexits.h has it. */
 export function formatUsageError(message: string, help: string, paint: Paint): string {
-  return `${paint.red('error:')} ${printable(message)}\n${paint.dim(' next:')} ${help}`
+  return `${paint.red('error:')} ${message}\n${paint.dim(' next:')} ${help}`
 }
 
 export const EXIT_USAGE = 64

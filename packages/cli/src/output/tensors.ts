@@ -1,7 +1,7 @@
 import { type Tensor, type TensorValue, decodeValues } from '@soma/spec'
 import { TENSOR_PREVIEW_MAX } from '../limits.ts'
 import type { Terminal } from '../terminal.ts'
-import { inline, printable } from './text.ts'
+import { inline } from './text.ts'
 import { type Column, formatTable } from './table.ts'
 import { formatBytes, formatCount } from './units.ts'
 
@@ -25,7 +25,7 @@ function formatTexts(tensor: Tensor, named: boolean, sure: Tensor | undefined, {
   const texts = decodeValues('string', tensor.data).map(String)
   const confidences = sure && sure.shape[0] === texts.length ? decodeValues(sure.dtype, sure.data).map(Number) : undefined
   const title = named ? [paint.dim(`${inline(tensor.name)}:`)] : []
-  if (!confidences) return [...title, ...texts.map((text) => printable(text))]
+  if (!confidences) return [...title, ...texts]
   return [...title, ...texts.map((text, index) => `${formatConfidence(confidences[index] ?? 0, paint)}  ${inline(text)}`)]
 }
 

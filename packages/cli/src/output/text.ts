@@ -3,10 +3,15 @@ import { stripVTControlCharacters } from 'node:util'
 // Everything below space but tab and line feed, DEL, C1, and the marks that reorder text to hide what it says.
 // eslint-disable-next-line no-control-regex -- they are what this is about
 const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g
+// eslint-disable-next-line no-control-regex -- the same
+const controlButColors = new RegExp(`(?!\\u001B\\[[\\d;]*m)${control.source}`, 'g')
 
-/** Makes text from a model, a package or a peer harmless for a terminal: control characters are written out. */
-export function printable(text: string): string {
-  return text.replace(control, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+/**
+ * Makes text harmless for a terminal, wherever parts of it came from (a model, a package, a peer): control characters are
+ * written out. Colours stay, when the terminal has them.
+ */
+export function printable(text: string, colors = false): string {
+  return text.replace(colors ? controlButColors : control, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 /** `printable`, on one line. */

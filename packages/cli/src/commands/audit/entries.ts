@@ -13,7 +13,7 @@ export function formatEntry(entry: AuditEntry, { terminal: { paint } }: Pick<Com
     pad(entry.kind, 6),
     pad(inline(entry.name), 20),
     pad(inline(entry.principal), 10),
-    pad(entry.face, 8),
+    pad(inline(entry.face), 8),
     [status, duration].filter(Boolean).join(' '),
     paint.dim(entry.effects.map((effect) => `${effect.digest === null ? '-' : '+'}${inline(effect.record)}`).join(' ')),
   ]

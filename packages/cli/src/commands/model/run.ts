@@ -2,7 +2,7 @@ import { SomaError, isSomaError } from '@soma/core'
 import type { CallOutput, Signature } from '@soma/spec'
 import { type Client, type CommandContext, collect, defineCommand } from '../../command.ts'
 import { type TensorInput, fileTensor, writtenTensor } from '../../input/tensor.ts'
-import { inline, printable } from '../../output/text.ts'
+import { inline } from '../../output/text.ts'
 import { formatOutputs } from '../../output/tensors.ts'
 import { formatDuration } from '../../output/units.ts'
 
@@ -81,7 +81,7 @@ async function generate(ctx: CommandContext, client: Client, model: string, opti
   const prompt = options.prompt === '-' ? await readText(ctx) : (options.prompt ?? '')
   const maxTokens = options.maxTokens === undefined ? {} : { maxTokens: Number(options.maxTokens) }
   const stream = client.stream('model.generate', { model, prompt, ...maxTokens }, { signal: ctx.signal })
-  for await (const { text } of stream) if (ctx.globals.json !== true) ctx.terminal.text(printable(text))
+  for await (const { text } of stream) if (ctx.globals.json !== true) ctx.terminal.text(text)
   const output = await stream.output
   if (ctx.globals.json === true) ctx.terminal.json(output)
   else ctx.terminal.note(`\n${ctx.terminal.stderrPaint.dim(formatTimings(output.timings))}`)

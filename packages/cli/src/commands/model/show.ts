@@ -1,6 +1,5 @@
 import type { CallOutput, TensorSpec } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
-import { printable } from '../../output/text.ts'
 import { type Column, formatFields, formatTable } from '../../output/table.ts'
 import { formatBytes, formatTime } from '../../output/units.ts'
 
@@ -18,7 +17,7 @@ export const command = defineCommand<[model: string], Options>({
   async run(ctx, { args: [model], options }) {
     const client = await ctx.connect()
     const shown = await client.call('model.show', { model }, { signal: ctx.signal })
-    ctx.show(shown, () => (options.manifest ? [printable(shown.manifestYaml.trimEnd())] : render(shown, ctx)))
+    ctx.show(shown, () => (options.manifest ? [shown.manifestYaml.trimEnd()] : render(shown, ctx)))
   },
 })
 
