@@ -3,10 +3,11 @@ import { type HttpFetch, type HttpReply, type HttpRequest, publicUrl, streamBody
 import type { Dispatcher } from 'undici'
 import { type Env, HttpAgents, type HttpTimeouts } from './http-agents.ts'
 import { statusError, transportError } from './http-errors.ts'
+import { netrcAuthorization } from './http-netrc.ts'
 import { HTTP_BODY_BUFFER_BYTES, HTTP_CONNECT_MS_MAX, HTTP_HEADERS_MS_MAX, HTTP_IDLE_MS_MAX, HTTP_REDIRECTS_MAX } from './limits.ts'
 
 export interface HttpFetchDeps {
-  /** Proxies: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case; lower case wins. */
+  /** Proxies: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, in either case; lower case wins. Credentials: `NETRC`, `HOME`. */
   readonly env: Env
   readonly log: Log
   readonly clock: Pick<Clock, 'now'>
@@ -64,15 +65,22 @@ function percentDecoded(text: string): string {
   }
 }
 
-async function send(hop: Hop, agents: HttpAgents, { log, userAgent }: HttpFetchDeps): Promise<HttpReply> {
+async function send(hop: Hop, agents: HttpAgents, { env, log, userAgent }: HttpFetchDeps): Promise<HttpReply> {
   try {
     const agent = await agents.get(hop.connection)
+    const authorization = hop.headers['authorization'] ?? (await netrcAuthorization(hop.url.hostname, env))
     const response = await agent.request({
       origin: hop.url.origin,
       path: hop.url.pathname + hop.url.search,
       method: 'GET',
       // Identity: a download is stored and hashed as it is, and a range of compressed bytes is useless.
-      headers: { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity', ...hop.headers },
+      headers: {
+        'user-agent': userAgent,
+        accept: '*/*',
+        'accept-encoding': 'identity',
+        ...hop.headers,
+        ...(authorization !== undefined && { authorization }),
+      },
       signal: hop.signal,
       highWaterMark: HTTP_BODY_BUFFER_BYTES,
     })

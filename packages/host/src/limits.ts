@@ -44,3 +44,5 @@ export const HTTP_CONNECTIONS_PER_HOST_MAX = 16
 export const HTTP_AGENTS_MAX = 8
 /** Read ahead of a body's reader: four socket reads. 64 KiB reached 0.7× of this throughput. */
 export const HTTP_BODY_BUFFER_BYTES = 256 * 1024
+/** A netrc file: a few hundred hosts. */
+export const NETRC_BYTES_MAX = 64 * 1024

@@ -1,0 +1,6 @@
+/** Files of one package; the largest sharded checkpoints have a few hundred. */
+export const FILES_MAX = 10_000
+/** Folders inside each other. Deeper trees are not models. */
+export const DEPTH_MAX = 32
+/** One read: measured on a warm page cache, 64 KiB pieces reach half the rate. */
+export const READ_BYTES = 1024 * 1024

@@ -1,0 +1,1 @@
+export { createUrlSource } from './source.ts'
