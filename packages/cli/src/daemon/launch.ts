@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync, readSync, fstatSync } from 'node:fs'
 import { type Clock, SomaError } from '@soma/core'
-import { type DaemonInfo, type SomaPaths, ensureFolders, readDaemonFile } from '@soma/host'
-import { LOG_TAIL_BYTES, LOG_TAIL_LINES, POLL_MS, READY_MS_MAX } from '../limits.ts'
+import { type DaemonInfo, type SomaPaths, ensureFolders, findProgram, readDaemonFile } from '@soma/host'
+import { LOG_TAIL_BYTES, LOG_TAIL_LINES, POLL_MS, READY_MS_MAX, STOP_MS_MAX } from '../limits.ts'
 import { daemonEntry } from './entry.ts'
 
 export interface LaunchOptions {
@@ -12,31 +13,47 @@ export interface LaunchOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** The daemon's program; the one that comes with this command when absent. */
+  readonly program?: string
+  /** The kernel ends the daemon when this process is gone, even when that was killed: for a daemon nobody else is to use. */
+  readonly endsWithUs?: boolean
 }
 
 /**
  * Starts a daemon of its own process group, with its output going to the log file, and waits until it is ready.
  * When the wait is cancelled the daemon is told to end.
- * @throws {SomaError} `internal` with the end of its log when it ends instead; `call/timeout` when it does neither.
+ * @throws {SomaError} `daemon/unreachable` with the end of its log when it ends instead; `call/timeout` when it does neither.
  */
-export async function launchDaemon({ paths, args, env, clock, signal }: LaunchOptions): Promise<DaemonInfo> {
+export async function launchDaemon(options: LaunchOptions): Promise<DaemonInfo> {
+  const { paths, env, clock, signal } = options
   ensureFolders(paths)
   const log = openSync(paths.logFile, 'a', 0o600)
   const begin = fstatSync(log).size
-  const child = spawn(process.execPath, [daemonEntry(), ...args, '--log-file', paths.logFile], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    env,
-  })
+  const [program = '', ...args] = commandLine(options)
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log], env })
   closeSync(log)
   try {
     return await untilReady(child, { paths, clock, signal, begin })
   } catch (error) {
-    child.kill('SIGTERM')
+    await end(child, clock)
     throw error
   } finally {
     child.unref()
   }
+}
+
+function commandLine({ paths, args, env, program = daemonEntry(), endsWithUs = false }: LaunchOptions): string[] {
+  const setpriv = endsWithUs && process.platform === 'linux' ? findProgram('setpriv', env['PATH'] ?? '') : undefined
+  const lifeline = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'TERM']
+  return [...lifeline, process.execPath, program, ...args, '--log-file', paths.logFile]
+}
+
+async function end(child: ChildProcess, clock: Clock): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  using _deadline = clock.schedule(STOP_MS_MAX, () => child.kill('SIGKILL'))
+  await ended
 }
 
 interface Waiting extends Pick<LaunchOptions, 'paths' | 'clock' | 'signal'> {

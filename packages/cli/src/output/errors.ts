@@ -22,7 +22,7 @@ export function formatError(error: SomaError, paint: Paint): string {
 /** The code table's sentences after the one that says what happened, unless the message says it already. */
 function nextStep({ code, message }: SomaError): string | undefined {
   const [, next] = /\.\s(.*)$/.exec(errorCodes[code].summary) ?? []
-  const command = /`[^`]+`/.exec(next ?? '')?.[0]
+  const command = /`([^`]+)`/.exec(next ?? '')?.[1]
   return command !== undefined && message.includes(command) ? undefined : next
 }
 

@@ -40,7 +40,7 @@ export class InstallProgress {
   }
 
   #downloaded(event: FileProgress, now: number): void {
-    const complete = event.receivedBytes === event.sizeBytes
+    const complete = this.#transfer.files.every((file) => file.receivedBytes === file.sizeBytes)
     const interval = this.#terminal.animated ? REDRAW_MS : PROGRESS_LINE_MS
     if (!complete && now - this.#shownAtMs < interval) return
     this.#shownAtMs = now

@@ -1,7 +1,7 @@
 import { type Tensor, type TensorValue, decodeValues } from '@soma/spec'
 import { TENSOR_PREVIEW_MAX } from '../limits.ts'
 import type { Terminal } from '../terminal.ts'
-import { inline } from './text.ts'
+import { displayWidth, inline, pad } from './text.ts'
 import { type Column, formatTable } from './table.ts'
 import { formatBytes, formatCount } from './units.ts'
 
@@ -26,7 +26,17 @@ function formatTexts(tensor: Tensor, named: boolean, sure: Tensor | undefined, {
   const confidences = sure && sure.shape[0] === texts.length ? decodeValues(sure.dtype, sure.data).map(Number) : undefined
   const title = named ? [paint.dim(`${inline(tensor.name)}:`)] : []
   if (!confidences) return [...title, ...texts]
-  return [...title, ...texts.map((text, index) => `${formatConfidence(confidences[index] ?? 0, paint)}  ${inline(text)}`)]
+  return [...title, ...alignTabs(texts).map((text, index) => `${formatConfidence(confidences[index] ?? 0, paint)}  ${text}`)]
+}
+
+/** Texts with tabs are rows of a table (a receipt, a form): their parts go under each other. */
+function alignTabs(texts: readonly string[]): string[] {
+  const rows = texts.map((text) => text.split('\t').map((part) => inline(part)))
+  const widths = rows.reduce<number[]>((widest, row) => {
+    for (const [index, part] of row.slice(0, -1).entries()) widest[index] = Math.max(widest[index] ?? 0, displayWidth(part))
+    return widest
+  }, [])
+  return rows.map((row) => row.map((part, index) => (index < row.length - 1 ? pad(part, (widths[index] ?? 0) + 2) : part)).join(''))
 }
 
 function formatConfidence(confidence: number, paint: Terminal['paint']): string {

@@ -1,4 +1,5 @@
 import { collect, defineCommand } from '../../command.ts'
+import { expandReference } from '../../input/reference.ts'
 import { InstallProgress } from '../../output/install-progress.ts'
 import { formatBytes, plural } from '../../output/units.ts'
 
@@ -16,7 +17,7 @@ export const command = defineCommand<[reference: string], Options>({
   ],
   configure: (command) =>
     void command
-      .argument('<reference>', '<source>/<name>[@version], a URL, or a folder')
+      .argument('<reference>', '<source>/<name>[@version], a web address, or a path that begins with . / or ~')
       .option('--name <name>', 'name to install it under')
       .option('--include <glob>', 'keep only files that match; repeatable', collect)
       .option('--replace', 'replace a different model of the same name'),
@@ -24,7 +25,12 @@ export const command = defineCommand<[reference: string], Options>({
   async run(ctx, { args: [reference], options }) {
     const client = await ctx.connect()
     const { name, include, replace } = options
-    const input = { reference, ...(name && { name }), ...(include && { include: [...include] }), ...(replace && { replace }) }
+    const input = {
+      reference: expandReference(reference, process.cwd()),
+      ...(name && { name }),
+      ...(include && { include: [...include] }),
+      ...(replace && { replace }),
+    }
     const stream = client.stream('model.install', input, { signal: ctx.signal })
     const progress = new InstallProgress(ctx.terminal, () => ctx.clock.monotonic())
     try {

@@ -16,10 +16,17 @@ export const command = defineCommand<[model: string], Options>({
   candidates: ['models'],
   async run(ctx, { args: [model], options }) {
     const client = await ctx.connect()
-    const shown = await client.call('model.show', { model }, { signal: ctx.signal })
+    const shown = await withSignature(ctx, await client.call('model.show', { model }, { signal: ctx.signal }))
     ctx.show(shown, () => (options.manifest ? [shown.manifestYaml.trimEnd()] : render(shown, ctx)))
   },
 })
+
+/** Some formats say what they take and give only when they are loaded; loading again what is loaded costs nothing. */
+async function withSignature(ctx: CommandContext, shown: Shown): Promise<Shown> {
+  if (shown.signature !== null || !shown.model.loaded) return shown
+  const { signature } = await (await ctx.connect()).call('model.load', { model: shown.model.name }, { signal: ctx.signal })
+  return { ...shown, signature }
+}
 
 function render({ model, files, signature }: Shown, { terminal }: CommandContext): string[] {
   const fields = formatFields(
