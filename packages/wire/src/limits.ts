@@ -2,6 +2,8 @@
 export const BODY_UPFRONT_BYTES = 16 * 1024 * 1024
 /** The same for headers, which are nearly always small. */
 export const HEADER_UPFRONT_BYTES = 64 * 1024
+/** Chunks from this size on are freed by hand; for smaller ones the garbage collector is cheaper. */
+export const RELEASED_CHUNK_BYTES_MIN = 32 * 1024
 /** Method names are short words; more is an attack or a bug. */
 export const METHOD_LENGTH_MAX = 256
 /** Stream credit a reader may give: far above any window, and safe to add up. */
