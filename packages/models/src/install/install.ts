@@ -11,7 +11,7 @@ import { plan } from './plan.ts'
 import { recognise } from './recognise.ts'
 import { register } from './register.ts'
 import { resolve } from './resolve.ts'
-import { unpack } from './unpack.ts'
+import { discardArchives, unpack } from './unpack.ts'
 import { watch } from './watched.ts'
 
 type Input = ValidInput<'model.install'>
@@ -116,6 +116,7 @@ async function perform(context: InstallContext): Promise<Performed> {
   const files = await unpack(context, fetched)
   const known = await recognise(context, files)
   const checked = await check(context, known)
+  context.effects.committed(() => discardArchives(fetched))
   return { model: register(context, target, checked), surplus: checked.files.size < files.size }
 }
 

@@ -25,4 +25,4 @@ export const ARCHIVE_BYTES_MAX = 512 * 1024 * 1024 * 1024
 /** Unpacked bytes per byte of archive. Weights compress 1.1 times, vocabularies 10 times, deflate at most 1,032 times. */
 export const ARCHIVE_RATIO_MAX = 200
 /** The ratio counts from here on: small texts may compress as well as they like. */
-export const ARCHIVE_RATIO_FREE_BYTES = 64 * 1024 * 1024
+export const ARCHIVE_RATIO_FREE_BYTES = 16 * 1024 * 1024

@@ -259,10 +259,14 @@ class TestEffects {
 }
 
 async function drain(stream: AsyncGenerator<unknown, unknown, void>, events: unknown[], { onEvent }: CallOptions): Promise<unknown> {
-  for (let next = await stream.next(); ; next = await stream.next()) {
-    if (next.done) return next.value
-    events.push(next.value)
-    await onEvent?.(next.value as never)
+  try {
+    for (let next = await stream.next(); ; next = await stream.next()) {
+      if (next.done) return next.value
+      events.push(next.value)
+      await onEvent?.(next.value as never)
+    }
+  } finally {
+    await stream.return(undefined)
   }
 }
 

@@ -57,6 +57,10 @@ export class TestSource implements Source {
     this.#faults.set(key, [...(this.#faults.get(key) ?? []), ...faults])
   }
 
+  heal(key: string): void {
+    this.#faults.delete(key)
+  }
+
   get sentBytes(): number {
     return this.sent.values().reduce((sum, bytes) => sum + bytes, 0)
   }

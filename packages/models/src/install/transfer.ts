@@ -200,7 +200,8 @@ export class Transfer {
     if (partial.sizeBytes > (certain ? (artifact.sizeBytes ?? Infinity) : 0)) await partial.restart(undefined)
     const { sizeBytes: offset, validator } = partial
     const download = await this.#source.download(artifact, { offset, ...(validator !== undefined && { validator }), signal })
-    const continues = download.offset === offset && (offset === 0 || download.validator === validator)
+    const same = download.validator === validator || download.validator === undefined
+    const continues = download.offset === offset && (offset === 0 || same)
     this.#sizeBytes = artifact.sizeBytes ?? download.sizeBytes
     this.#resumed ||= continues && offset > 0
     if (continues && offset > 0) return download

@@ -1,4 +1,4 @@
-import { isBlobDigest } from '@soma/core'
+import { isBlobDigest, isSomaError } from '@soma/core'
 import type { StoredBlob } from '@soma/store'
 import { checkFileSet } from '../package/file-set.ts'
 import { wantedPaths } from '../package/select.ts'
@@ -43,7 +43,7 @@ async function unpackArchive(
 ): Promise<void> {
   const { deps, lease, signal, report, input } = context
   let files = 0
-  await extractArchive(
+  const extracted = extractArchive(
     { path, kind: artifact.kind, name: artifact.path, stripComponents: artifact.stripComponents ?? 0 },
     {
       blobs: deps.store.blobs,
@@ -56,6 +56,14 @@ async function unpackArchive(
       },
     },
   )
+  await extracted.catch((error: unknown) => {
+    if (isSomaError(error, 'package/archive-refused') || isSomaError(error, 'package/unsafe-path')) transfer?.discardWhenClosed()
+    throw error
+  })
   report({ type: 'unpack', path: artifact.path, files })
-  transfer?.discardWhenClosed()
+}
+
+/** Lets go of archives whose files are installed. Until then they stay: who chooses with `include` after a failure need not fetch them again. */
+export function discardArchives(fetched: readonly Fetched[]): void {
+  for (const { artifact, transfer } of fetched) if (artifact.kind !== 'file') transfer?.discardWhenClosed()
 }

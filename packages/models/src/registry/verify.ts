@@ -83,7 +83,7 @@ class HashedBlobs {
     let nextAt = 0
     const progress = (hashedBytes: number): void => {
       const now = clock.monotonic()
-      if (now < nextAt) return
+      if (now < nextAt || hashedBytes === sizeBytes) return
       nextAt = now + VERIFY_PROGRESS_INTERVAL_MS
       report({ name, path, hashedBytes, totalBytes: sizeBytes })
     }
