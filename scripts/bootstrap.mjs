@@ -100,7 +100,7 @@ function isAlive(pid) {
 async function npmInstall() {
   const started = Date.now()
   console.error('Installing dependencies (about 700 MB on disk, once)…')
-  const [command, args] = npmCommand()
+  const { command, args } = npmCommand()
   // npm rewrites its record last: without it, an install that was killed half-way is not taken for a whole one.
   rmSync(join(modules, '.package-lock.json'), { force: true })
   // Not `npm ci`: it refuses a lock file that lacks other platforms' optional packages. Versions and hashes are the lock
@@ -119,7 +119,7 @@ async function npmInstall() {
 /** The npm that runs us, or the one on PATH. */
 function npmCommand() {
   const running = process.env['npm_execpath']
-  return running && existsSync(running) ? [process.execPath, [running]] : ['npm', []]
+  return running && existsSync(running) ? { command: process.execPath, args: [running] } : { command: 'npm', args: [] }
 }
 
 /** npm wants a home folder for its cache; without one it gets a place in the checkout. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { chmod, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { type BuildOptions, type BuildResult, build } from 'esbuild'
 import { directImports } from './direct-imports.ts'
 
@@ -11,6 +11,9 @@ import { directImports } from './direct-imports.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
+/** Built beside, and exchanged at the end: a daemon that runs from `dist/` starts engines from there at any time. */
+const fresh = join(root, '.soma', 'dist-new')
+const old = join(root, '.soma', 'dist-old')
 
 /** Packages with native code: they find their own files beside them. */
 const native = ['onnxruntime-node', 'sharp']
@@ -21,6 +24,7 @@ const common = {
   format: 'esm',
   target: 'node24',
   outdir: dist,
+  write: false,
   outExtension: { '.js': '.mjs' },
   external: native,
   minify: true,
@@ -39,7 +43,7 @@ const withRequire = {
   js: "import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);",
 }
 
-await rm(dist, { recursive: true, force: true })
+for (const folder of [fresh, old]) await rm(folder, { recursive: true, force: true })
 const ids = (await readdir(join(root, 'packages/engines'))).filter((id) => existsSync(engineMain(id)))
 const results = [
   // Split, so that a command loads only what it uses.
@@ -52,7 +56,15 @@ const results = [
   await build({ ...common, entryPoints: { somad: join(root, 'packages/daemon/src/main.ts') }, banner: withRequire }),
   await build({ ...common, entryPoints: Object.fromEntries(ids.map((id) => [`engines/${id}`, engineMain(id)])), banner: withRequire }),
 ]
-await chmod(join(dist, 'soma.mjs'), 0o755)
+for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFiles)) {
+  const target = join(fresh, relative(dist, path))
+  await mkdir(dirname(target), { recursive: true })
+  await writeFile(target, contents)
+}
+await chmod(join(fresh, 'soma.mjs'), 0o755)
+if (existsSync(dist)) await rename(dist, old)
+await rename(fresh, dist)
+await rm(old, { recursive: true, force: true })
 report(results)
 
 function engineMain(id: string): string {

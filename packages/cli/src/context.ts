@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { type SomaPaths, somaPaths, systemClock } from '@soma/host'
 import { daemonUrl, openClient } from './client.ts'
 import type { Client, CommandContext, GlobalOptions } from './command.ts'
@@ -9,7 +10,7 @@ export type OpenClient = typeof openClient
 
 /** What commands use, made from the streams and the global options. Disposing it closes the connection. */
 export function createContext(io: CliIo, globals: GlobalOptions, open: OpenClient = openClient): CommandContext & AsyncDisposable {
-  const env = globals.home === undefined ? io.env : { ...io.env, SOMA_HOME: globals.home, SOMA_SOCKET: undefined }
+  const env = globals.home === undefined ? io.env : { ...io.env, SOMA_HOME: resolve(globals.home), SOMA_SOCKET: undefined }
   const terminal = createTerminal(io)
   let client: Promise<Client> | undefined
   let paths: SomaPaths | undefined

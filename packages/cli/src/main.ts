@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-import { enableCompileCache } from 'node:module'
+import nodeModule from 'node:module'
 import { SomaError, VERSION } from '@soma/core'
 
 // Everything beyond this file is imported when it is known to be needed: `soma --version` must not feel like a program
 // that starts.
+const NODE_MAJOR_MIN = 24
 const argv = process.argv.slice(2)
 const [first, ...rest] = argv
 if (rest.length === 0 && (first === '--version' || first === '-V')) process.stdout.write(`${VERSION}\n`)
+else if (Number.parseInt(process.versions.node, 10) < NODE_MAJOR_MIN) refuseOldNode()
 else await main()
 
 async function main(): Promise<void> {
-  enableCompileCache()
+  nodeModule.enableCompileCache()
   const cancelled = new AbortController()
   onSignals(cancelled)
   onClosedPipe(process.stdout)
@@ -20,6 +22,13 @@ async function main(): Promise<void> {
   process.exitCode = await runCli(argv, { stdin, stdout, stderr, env, signal: cancelled.signal })
   // A pipe nobody closes must not keep a finished command.
   stdin.unref?.()
+}
+
+function refuseOldNode(): void {
+  process.stderr.write(
+    `error: soma needs Node.js ${NODE_MAJOR_MIN} or newer, this is ${process.version}\n next: in a checkout, \`npm run soma -- …\` brings its own\n`,
+  )
+  process.exitCode = 69
 }
 
 /** The first Ctrl-C cancels the call, and the daemon hears of it; the second does not wait for that. */

@@ -19,10 +19,13 @@ export class InstallProgress {
   readonly #monotonic: () => number
   readonly #lines: RedrawnLines
   readonly #transfer = new Transfer()
+  readonly #indent: string
   #shownAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(terminal: Terminal, monotonic: () => number) {
+  /** @param indent put before every line. */
+  constructor(terminal: Terminal, monotonic: () => number, indent = '') {
     this.#terminal = terminal
+    this.#indent = indent
     this.#monotonic = monotonic
     this.#lines = new RedrawnLines(terminal.stderr)
   }
@@ -45,12 +48,12 @@ export class InstallProgress {
     if (!complete && now - this.#shownAtMs < interval) return
     this.#shownAtMs = now
     if (this.#terminal.animated) this.#lines.draw(this.#bars())
-    else this.#terminal.note(this.#plainLine(event))
+    else this.#terminal.note(this.#indent + this.#plainLine(event))
   }
 
   #happened(event: Occurrence): void {
     this.#lines.clear()
-    this.#terminal.note(describe(event, this.#terminal.stderrPaint))
+    this.#terminal.note(this.#indent + describe(event, this.#terminal.stderrPaint))
     if (this.#terminal.animated && event.type === 'retry') this.#lines.draw(this.#bars())
   }
 
@@ -59,12 +62,12 @@ export class InstallProgress {
     // Those under way matter more than those that are done.
     const shown = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
     const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length))
-    const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth, nameWidth }
+    const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth - this.#indent.length, nameWidth }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
     const [only] = shown
-    if (files.length === 1 && only) return [formatBar({ ...only, path: inline(only.path) }, { ...options, tail })]
+    if (files.length === 1 && only) return [this.#indent + formatBar({ ...only, path: inline(only.path) }, { ...options, tail })]
     const bars = shown.map((file) => formatBar({ ...file, path: inline(file.path) }, options))
-    return [...bars, formatBar({ ...total, path: 'total' }, { ...options, tail })]
+    return [...bars, formatBar(total, { ...options, tail })].map((line) => this.#indent + line)
   }
 
   #plainLine(event: FileProgress): string {
