@@ -1,7 +1,10 @@
 import type { SomaError } from '@soma/core'
 import type { CallOptions, CallStream } from '@soma/spec'
 
-/** One end of a connection that carries many calls at once, in both directions. SMI and IPC are both this. */
+/**
+ * One end of a connection that carries many calls at once, in both directions. SMI and IPC are both this; `message.ts` has
+ * the protocol. Disposing takes no new calls, waits for those under way, then closes; who cannot wait destroys the stream.
+ */
 export interface Peer extends AsyncDisposable {
   /** @throws {SomaError} what the other side answered; `engine/crashed`-like codes are the caller's to give: a lost connection is `lost`. */
   call(method: string, input: unknown, options?: CallOptions): Promise<unknown>

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { cp, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -40,7 +39,10 @@ async function place(localPath: string, content: string | Uint8Array | URL): Pro
 
 /** The fixture with each role's file in turn replaced by nothing, and by noise. */
 export function corrupted(model: ModelFixture): Array<{ readonly what: string; readonly model: ModelFixture }> {
-  const kinds = { empty: new Uint8Array(0), noise: randomBytes(2048) }
+  const kinds = {
+    empty: new Uint8Array(0),
+    noise: Uint8Array.from({ length: 2048 }, (_, index) => Math.imul(index + 1, 2_654_435_761) >>> 24),
+  }
   return Object.values(model.roles).flatMap((path) =>
     Object.entries(kinds).map(([kind, content]) => ({
       what: `${kind} ${path}`,
