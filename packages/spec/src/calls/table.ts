@@ -53,8 +53,17 @@ type CallTable = typeof callTable
 export type CallName = keyof CallTable
 export const callNames = Object.keys(callTable) as readonly CallName[]
 
+/** The same value, for those who only read it: constants and read-only arrays fit. */
+type Readable<T> = T extends Uint8Array
+  ? T
+  : T extends ReadonlyArray<infer Item>
+    ? ReadonlyArray<Readable<Item>>
+    : T extends object
+      ? { readonly [Key in keyof T]: Readable<T[Key]> }
+      : T
+
 /** What a client may send: defaults left out. */
-export type CallInput<Name extends CallName> = z.input<CallTable[Name]['input']>
+export type CallInput<Name extends CallName> = Readable<z.input<CallTable[Name]['input']>>
 /** What a handler receives: validated, defaults filled in. */
 export type ValidInput<Name extends CallName> = z.output<CallTable[Name]['input']>
 export type CallOutput<Name extends CallName> = z.output<CallTable[Name]['output']>
