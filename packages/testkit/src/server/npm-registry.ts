@@ -29,8 +29,14 @@ export function npmRegistry(packages: Readonly<Record<string, NpmPackage>>, opti
       contentType: 'application/json',
       body: (request) => JSON.stringify(packument(name, contents, { ...options, ...request })),
     }
-    for (const [version, { tarball }] of Object.entries(contents.versions))
+    for (const [version, { tarball, manifest }] of Object.entries(contents.versions)) {
+      files[`${options.at}/${name}/${version}`] = {
+        ...auth,
+        contentType: 'application/json',
+        body: JSON.stringify({ ...manifest, name, version }),
+      }
       files[`${options.at}${tarballPath(name, version)}`] = { ...auth, contentType: 'application/octet-stream', body: tarball }
+    }
   }
   return files
 }

@@ -1,0 +1,1 @@
+export { createNpmSource } from './source.ts'

@@ -1,0 +1,1 @@
+export { createPypiSource } from './source.ts'
