@@ -14,13 +14,14 @@ export class BodyBudget {
     return this.#usedBytes
   }
 
-  /** @throws {SomaError} `resource/exhausted` */
-  take(sizeBytes: number): void {
+  /** @returns why not, when there is no room. */
+  take(sizeBytes: number): SomaError | undefined {
     if (this.#usedBytes + sizeBytes > this.#sizeBytesMax)
-      throw new SomaError('resource/exhausted', `request bodies already take ${this.#usedBytes} bytes of memory; try again later`, {
+      return new SomaError('resource/exhausted', `request bodies already take ${this.#usedBytes} bytes of memory; try again later`, {
         details: { sizeBytesMax: this.#sizeBytesMax },
       })
     this.#usedBytes += sizeBytes
+    return undefined
   }
 
   give(sizeBytes: number): void {
@@ -47,26 +48,29 @@ export class RequestBody {
   }
 
   /**
+   * Reads it to its end. A length that is announced as too large throws at once, before anything is read.
    * @throws {SomaError} `call/too-large` as soon as that is known, `resource/exhausted` when all bodies together are,
    *   `call/cancelled` when the client leaves before its end.
    */
   read(): Promise<Uint8Array> {
     const announced = Number(this.#request.headers['content-length'] ?? 0)
     if (announced > this.#sizeBytesMax) throw this.#tooLarge(announced)
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
-    const parts: Buffer[] = []
-    this.#request.on('data', (part: Buffer) => {
-      try {
-        this.#take(part.byteLength)
-        parts.push(part)
-      } catch (error) {
-        this.#request.removeAllListeners('data').pause()
-        reject(error)
-      }
+    return new Promise((resolve, reject) => {
+      const parts: Buffer[] = []
+      const request = this.#request
+      request.on('data', (part: Buffer) => {
+        const refusal = this.#take(part.byteLength)
+        if (refusal) reject(refusal)
+        else parts.push(part)
+        // What still comes is dropped by whoever sends the refusal.
+        if (refusal) request.removeAllListeners('data').pause()
+      })
+      request.on('end', () => resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)))
+      request.on('close', () => {
+        // Errors are costly to make, and every request closes.
+        if (!request.readableEnded) reject(new SomaError('call/cancelled', 'the client went away while sending its request'))
+      })
     })
-    this.#request.on('end', () => resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)))
-    this.#request.on('close', () => reject(new SomaError('call/cancelled', 'the client went away while sending its request')))
-    return promise
   }
 
   release(): void {
@@ -74,10 +78,11 @@ export class RequestBody {
     this.#takenBytes = 0
   }
 
-  #take(sizeBytes: number): void {
-    if (this.#takenBytes + sizeBytes > this.#sizeBytesMax) throw this.#tooLarge(this.#takenBytes + sizeBytes)
-    this.#budget.take(sizeBytes)
-    this.#takenBytes += sizeBytes
+  #take(sizeBytes: number): SomaError | undefined {
+    if (this.#takenBytes + sizeBytes > this.#sizeBytesMax) return this.#tooLarge(this.#takenBytes + sizeBytes)
+    const refusal = this.#budget.take(sizeBytes)
+    if (!refusal) this.#takenBytes += sizeBytes
+    return refusal
   }
 
   #tooLarge(sizeBytes: number): SomaError {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CallId, type Clock, type Log, type Rng, SomaError, randomId, toSomaError } from '@soma/core'
-import { type CallStream, type Caller, type Dispatcher, FRAME_CONTENT_TYPE } from '@soma/spec'
+import { type CallStream, type Dispatcher, FRAME_CONTENT_TYPE } from '@soma/spec'
 import { preferred } from './accept.ts'
 import { type BodyBudget, RequestBody } from './body.ts'
 import { JSON_CONTENT_TYPE, encodeBinary, encodeJson, readInput } from './codec.ts'
@@ -11,7 +11,7 @@ import type { HttpLimits } from './limits.ts'
 import { CALL_HEADER, type Reply, refuseEarly, sendReply } from './reply.ts'
 import type { Match, Route, RouteTable } from './routes.ts'
 import type { ServicePage } from './service.ts'
-import { type StreamEncoding, outputOf, sendStream, streamEncodings } from './streams.ts'
+import { outputOf, sendStream, streamEncodings } from './streams.ts'
 
 /** What all requests of one face share. */
 export interface ExchangeParts {
@@ -31,13 +31,15 @@ export interface ExchangeParts {
 
 const frames = { contentType: FRAME_CONTENT_TYPE }
 const pageMethods = ['GET', 'HEAD']
+const nothing = new Uint8Array(0)
 
 /** One request and its answer: admit, find, identify, read, dispatch, reply. */
 export class Exchange {
   readonly request: IncomingMessage
   readonly #response: ServerResponse
   readonly #parts: ExchangeParts
-  readonly #controller = new AbortController()
+  #controller: AbortController | undefined
+  #body: RequestBody | undefined
   #callId: CallId | undefined
   /** The call's stream ends only when the client leaves: a drain need not wait for it. */
   endless = false
@@ -60,10 +62,16 @@ export class Exchange {
   }
 
   abort(reason: SomaError): void {
-    this.#controller.abort(reason)
+    this.#controller?.abort(reason)
   }
 
-  async #answer(): Promise<void> {
+  /** The answer is sent, or the client gone. */
+  closed(): void {
+    this.#body?.release()
+    if (!this.#response.writableFinished) this.abort(new SomaError('call/cancelled', 'the client went away'))
+  }
+
+  #answer(): Promise<void> | void {
     const { url = '/', method = 'GET' } = this.request
     const mark = url.indexOf('?')
     const path = mark < 0 ? url : url.slice(0, mark)
@@ -82,44 +90,33 @@ export class Exchange {
   }
 
   async #call(match: Match, query: string): Promise<void> {
-    const { dispatcher, isStopping, budget, bodyBytesMax } = this.#parts
+    const { dispatcher, isStopping } = this.#parts
     if (isStopping()) throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
     const caller = identify(this.request, dispatcher)
-    const body = new RequestBody(this.request, budget, bodyBytesMax)
-    this.#response.once('close', () => {
-      body.release()
-      if (!this.#response.writableFinished) this.abort(new SomaError('call/cancelled', 'the client went away'))
-    })
     const contentType = this.request.headers['content-type']
-    const input = readInput({ ...match, query, contentType, body: await this.#body(match.route, body) })
-    await this.#dispatch(match.route, caller, input)
-  }
-
-  async #body(route: Route, body: RequestBody): Promise<Uint8Array> {
-    if (!RequestBody.announced(this.request)) return new Uint8Array(0)
-    const { method, headers } = this.request
-    if (route.method === 'GET' || route.method === 'DELETE')
-      throw new SomaError('call/malformed', `${method} ${route.path} takes its input from the query, and no body`)
-    const encoding = headers['content-encoding'] ?? 'identity'
-    if (encoding !== 'identity')
-      throw new SomaError('call/unsupported-media-type', `bodies are taken as they are, not "${encoding.slice(0, 40)}"`)
-    const bytes = body.read()
-    // Only now, so that a client that asks first never sends what is refused.
-    if (headers.expect !== undefined) this.#response.writeContinue()
-    return bytes
-  }
-
-  async #dispatch(route: Route, caller: Caller, input: unknown): Promise<void> {
-    const { dispatcher } = this.#parts
-    const dispatched = await dispatcher.dispatch(caller, route.name, input, {
+    const body = RequestBody.announced(this.request) ? await this.#read(match.route) : nothing
+    const input = readInput({ ...match, query, contentType, body })
+    this.#controller = new AbortController()
+    if (this.#response.destroyed) return
+    const dispatched = await dispatcher.dispatch(caller, match.route.name, input, {
       signal: this.#controller.signal,
       onCallId: (callId) => (this.#callId = callId),
     })
-    if (dispatched.kind === 'output') return this.#output(route, dispatched.output)
-    const { definition, binary } = route
-    const offered = streamEncodings(binary)
-    const encoding = preferred(this.request.headers.accept, offered) ?? (definition.endless ? offered[0] : undefined)
-    return encoding ? this.#stream(route, dispatched.stream, encoding) : this.#output(route, await outputOf(dispatched.stream))
+    return dispatched.kind === 'output' ? this.#output(match.route, dispatched.output) : this.#stream(match.route, dispatched.stream)
+  }
+
+  #read(route: Route): Promise<Uint8Array> {
+    const { headers } = this.request
+    if (route.method === 'GET' || route.method === 'DELETE')
+      throw new SomaError('call/malformed', `${route.method} ${route.path} takes its input from the query, and no body`)
+    const encoding = headers['content-encoding'] ?? 'identity'
+    if (encoding !== 'identity')
+      throw new SomaError('call/unsupported-media-type', `bodies are taken as they are, not "${encoding.slice(0, 40)}"`)
+    this.#body = new RequestBody(this.request, this.#parts.budget, this.#parts.bodyBytesMax)
+    const bytes = this.#body.read()
+    // Only now, so that a client that asks first never sends what is refused.
+    if (headers.expect !== undefined) this.#response.writeContinue()
+    return bytes
   }
 
   #output(route: Route, output: unknown): void {
@@ -128,9 +125,12 @@ export class Exchange {
     this.#send({ status: 200, contentType, body: asFrame ? encodeBinary(output) : encodeJson(output, route.binary) })
   }
 
-  async #stream(route: Route, stream: CallStream<unknown, unknown>, encoding: StreamEncoding): Promise<void> {
+  async #stream(route: Route, stream: CallStream<unknown, unknown>): Promise<void> {
     const { clock, limits } = this.#parts
+    const offered = streamEncodings(route.binary)
     this.endless = route.definition.endless === true
+    const encoding = preferred(this.request.headers.accept, offered) ?? (this.endless ? offered[0] : undefined)
+    if (!encoding) return this.#output(route, await outputOf(stream))
     await sendStream(this.#response, stream, encoding, {
       clock,
       heartbeatMs: limits.heartbeatMs,
@@ -142,8 +142,9 @@ export class Exchange {
 
   #send(reply: Reply): void {
     if (this.#response.destroyed) return
-    if (this.#parts.isStopping()) this.#response.setHeader('connection', 'close')
-    const headers = { [CALL_HEADER]: this.#id(), ...reply.headers }
+    const headers: Record<string, string | number> = { ...reply.headers, [CALL_HEADER]: this.#id() }
+    if (this.request.method === 'GET') headers['cache-control'] = 'no-store'
+    if (this.#parts.isStopping()) headers['connection'] = 'close'
     sendReply(this.#response, { ...reply, headers }, this.#parts.limits.stallMsMax)
   }
 

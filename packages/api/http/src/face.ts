@@ -71,10 +71,10 @@ class NodeHttpFace implements HttpFace {
   }
 
   async start(): Promise<{ readonly address: string }> {
-    const { host, port } = this.#options
+    const { host, port, connectionsMax: backlog } = this.#options
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', (cause) => reject(cannotBind(cause, host, port)))
-    this.#server.listen({ host, port }, resolve)
+    this.#server.listen({ host, port, backlog }, resolve)
     await promise
     this.#server.on('error', (error) => this.#parts.log.error('the HTTP server failed', { error }))
     const bound = this.#server.address() as AddressInfo
@@ -96,7 +96,8 @@ class NodeHttpFace implements HttpFace {
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     const exchange = new Exchange(this.#parts, request, response)
     this.#active.add(exchange)
-    response.once('close', () => {
+    response.on('close', () => {
+      exchange.closed()
       this.#active.delete(exchange)
       if (this.#active.size === 0) this.#whenIdle?.()
     })

@@ -44,7 +44,8 @@ export class Gate {
   }
 
   #knows(host: string, request: IncomingMessage): boolean {
-    const name = host.replace(/:\d*$/, '')
+    const colon = host.lastIndexOf(':')
+    const name = colon > host.lastIndexOf(']') ? host.slice(0, colon) : host
     if (this.#hosts.has(name) || this.#hosts.has(host)) return true
     // Bound to all addresses: the one this connection came in by. Names cannot be equal to an address.
     const local = request.socket.localAddress?.replace(/^::ffff:/, '')

@@ -9,18 +9,14 @@ export interface Reply {
   readonly status: number
   readonly contentType: string
   readonly body: string | readonly Uint8Array[]
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Record<string, string | number>
 }
 
 /** Sends a whole answer. A client that takes none of it for `stallMs` is cut off. */
-export function sendReply(response: ServerResponse, reply: Reply, stallMs: number): void {
-  const { body } = reply
-  response.writeHead(reply.status, {
-    'content-type': reply.contentType,
-    'content-length': typeof body === 'string' ? Buffer.byteLength(body) : body.reduce((sum, part) => sum + part.byteLength, 0),
-    'cache-control': 'no-store',
-    ...reply.headers,
-  })
+export function sendReply(response: ServerResponse, { status, contentType, body, headers = {} }: Reply, stallMs: number): void {
+  headers['content-type'] = contentType
+  headers['content-length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.reduce((sum, part) => sum + part.byteLength, 0)
+  response.writeHead(status, headers)
   if (typeof body === 'string') response.end(body)
   else endWithParts(response, body)
   if (response.writableLength > 0) response.socket?.setTimeout(stallMs)

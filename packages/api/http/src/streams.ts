@@ -10,8 +10,8 @@ export interface StreamEncoding {
   event(value: unknown): readonly Uint8Array[] | string
   output(value: unknown): readonly Uint8Array[] | string
   error(problem: Problem): readonly Uint8Array[] | string
-  /** What keeps an idle stream open; absent where the format has no such thing. */
-  readonly heartbeat?: string
+  /** What keeps an idle stream open and says nothing. */
+  readonly heartbeat: string | Uint8Array
 }
 
 export const SSE_CONTENT_TYPE = 'text/event-stream'
@@ -34,12 +34,14 @@ export function streamEncodings(binary: boolean): readonly StreamEncoding[] {
       event: (event) => line('event', event),
       output: (output) => line('output', output),
       error: (error) => line('error', error),
+      heartbeat: '{}\n',
     },
     {
       contentType: FRAME_CONTENT_TYPE,
       event: (event) => encodeBinary({ event }),
       output: (output) => encodeBinary({ output }),
       error: (error) => encodeBinary({ error }),
+      heartbeat: Buffer.concat(encodeBinary({})),
     },
   ]
 }
@@ -122,7 +124,7 @@ class StreamWriter implements AsyncDisposable {
   #beat(): void {
     this.open()
     // Nothing is piled up for a reader who has not taken the last part yet.
-    if (this.#encoding.heartbeat !== undefined && !this.#response.writableNeedDrain) this.#response.write(this.#encoding.heartbeat)
+    if (!this.#response.writableNeedDrain) this.#response.write(this.#encoding.heartbeat)
     this.openLater()
   }
 

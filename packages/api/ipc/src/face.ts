@@ -58,7 +58,7 @@ class UnixIpcFace implements IpcFace {
     await prepareSocketPath(this.#path, this.#parts.clock)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#server.once('error', (error) => reject(cannotListen(error, this.#path)))
-    this.#server.listen({ path: this.#path }, resolve)
+    this.#server.listen({ path: this.#path, backlog: this.#parts.limits.connectionsMax }, resolve)
     await promise
     await chmod(this.#path, 0o600)
     this.#server.on('error', (error) => this.#log.error('the socket server failed', { error }))
