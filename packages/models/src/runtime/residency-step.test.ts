@@ -149,6 +149,17 @@ describe('residency', () => {
     assert.deepEqual(takeLog(world), ['load c'])
   })
 
+  it('evicts no more models than wait for a place', () => {
+    const world = new World()
+    warm(world, 'a')
+    world.now += 1
+    warm(world, 'b')
+    world.acquire('c')
+    world.acquire('c')
+    world.post({ type: 'tick' })
+    assert.deepEqual(takeLog(world), ['unload a room'])
+  })
+
   it('waits when all models are in use, and takes the first place that becomes free', () => {
     const world = new World()
     world.acquire('a')

@@ -50,6 +50,18 @@ describe('models in memory', () => {
     assert.equal(world.runtime.isBusy('a'), false)
     assert.equal(await world.runtime.unload('a'), true)
     assert.equal(await world.runtime.unload('a'), false)
+    await refused(world.runtime.unload('none'), 'model/not-found')
+  })
+
+  it('tell what they take even while they compute', async () => {
+    await using world = await World.create({ a: {} }, { times: { stopGraceMs: 10 } })
+    await world.runtime.load('a', never)
+    const running = refused(world.runtime.infer('a', { inputs: [behave({ blockMs: 60_000 })] }, never), 'daemon/stopping')
+    await world.until(() => world.runtime.processes()[0]?.state === 'busy', 'the call runs')
+    assert.equal((await world.runtime.load('a', never)).loadMs, 0)
+    assert.equal(world.runtime.processes()[0]?.state, 'busy')
+    await world.runtime.stop()
+    await running
   })
 
   it('that were replaced serve running calls with the old package, and later ones with the new', async () => {

@@ -141,16 +141,24 @@ export class Runtime implements Running {
     this.#dropStale(model)
     const lease = await this.#residency.acquire(name, waits)
     try {
-      const { residentBytes } = await lease.process.health(waits)
-      return { signature: lease.process.loaded.signature, residentBytes: Math.round(residentBytes), loadMs: lease.loadMs }
+      const { process, loadMs } = lease
+      // One that computes on its only thread answers when it is done; what the system says of it must do then.
+      const residentBytes = process.state === 'busy' ? process.rssBytes : (await process.health(waits)).residentBytes
+      return { signature: process.loaded.signature, residentBytes: Math.round(residentBytes), loadMs }
     } finally {
       lease.release()
     }
   }
 
-  /** Ends the model's process once the calls that use it are done; calls that still wait then load it anew. @returns whether it was loaded. */
+  /**
+   * Ends the model's process once the calls that use it are done; calls that still wait then load it anew.
+   * @returns whether it was loaded.
+   * @throws {SomaError} `model/not-found` when it is neither loaded nor installed.
+   */
   async unload(name: string, waits: Waits = endless): Promise<boolean> {
-    return await this.#residency.unload(name, waits)
+    const wasLoaded = await this.#residency.unload(name, waits)
+    if (!wasLoaded) this.#deps.registry.get(name)
+    return wasLoaded
   }
 
   isLoaded(name: string): boolean {

@@ -58,6 +58,15 @@ describe('the scheduler', () => {
   })
 })
 
+describe('a model that may run several calls', () => {
+  it('takes no second slot while another model waits for its first', () => {
+    const two = { ...limits, perModelMax: 2 }
+    const start = feed([...arrivals('x', 1, 2), ...arrivals('a', 3, 4, 5), ...arrivals('b', 6)], emptyScheduler, two)
+    const finish: SchedulerEvent = { type: 'finish', model: 'x' }
+    assert.deepEqual(feed([finish, finish], start.state, two).log, ['start 3', 'start 6'])
+  })
+})
+
 describe('the scheduler under random events', () => {
   it('keeps its limits, starts in order, idles never while it could run, and is fair', async () => {
     await simulate(200, (simulation) => {

@@ -106,7 +106,7 @@ export class World implements AsyncDisposable {
 
   /** Waits until `condition` holds, looking often. */
   async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = performance.now() + 5000
+    const deadline = performance.now() + 20_000
     while (!condition()) {
       if (performance.now() > deadline) throw new Error(`it did not happen: ${what}`)
       await systemClock.sleep(2)
