@@ -137,6 +137,35 @@ test('a bit flipped anywhere in the database file is found, unless it holds noth
   assert.ok(found / tried > 0.5, `${found} of ${tried}`)
 })
 
+test('a destroyed page of the log costs its entries, and only they are named', async () => {
+  await using test = await TestStore.create()
+  const text = 'x'.repeat(400)
+  test.store.commit({ entries: Array.from({ length: 1500 }, (_, index) => JSON.stringify({ number: index + 1, text })) })
+  test.close()
+  const path = test.path('soma.sqlite')
+  const database = readFileSync(path)
+  const page = Math.floor(database.indexOf('{"number":777,') / 4096)
+  const lost = [...database.toString('latin1', page * 4096, (page + 1) * 4096).matchAll(/"number":(\d+)/g)]
+    .map(([, number]) => Number(number))
+    .sort((a, b) => a - b)
+  assert.ok(lost.length > 3)
+  writeFileSync(path, database.fill(0xff, page * 4096, page * 4096 + 8))
+  const { log } = await test.open()
+  const seen: number[] = []
+  const { problems, entries } = await log.verify((entry) => seen.push(entry.seq))
+  assert.deepEqual(
+    problems.map(({ where }) => where),
+    lost.map((seq) => `entry ${seq}`),
+  )
+  assert.ok(problems.every(({ what }) => /corrupt/.test(what)))
+  assert.equal(entries, 1500 - lost.length)
+  assert.ok(seen.includes(1500))
+  assert.throws(
+    () => log.read({ afterSeq: 700, limit: 100 }),
+    (error) => corrupt(error, 'soma.sqlite'),
+  )
+})
+
 test('a lost or damaged write-ahead log is found: what was acknowledged is known to be missing', async () => {
   await using test = await TestStore.create()
   test.store.commit({ entries: ['{"number":1}'] })

@@ -93,7 +93,7 @@ test('after any batches, refused ones and restarts among them, the store holds w
       model.check(await test.reopen())
       assert.deepEqual((await test.store.log.verify()).problems, [])
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   )
 })
 
@@ -160,7 +160,7 @@ test('a record may not refer to a blob that is not there', async () => {
 
 test('killed in the midst of commits, it has every acknowledged one and a log that verifies', async () => {
   await using test = await TestStore.create()
-  for (let round = 1; round <= 5; round++) {
+  for (let round = 1; round <= 3; round++) {
     test.close()
     await using child = startProcess('commit', test.directory)
     await child.said(20 + round * 17)
@@ -237,6 +237,8 @@ test('a full disk leaves nothing of a blob or a checkpoint, and the bytes of a d
   if (!small) return t.skip('mounting a small tmpfs is not permitted here')
   await using test = await TestStore.create(small.path)
   const { blobs, log } = test.store
+  // Its line ends within a page, so that a part of the next one finds room.
+  log.checkpoint()
   const megabytes = Array.from({ length: 6 }, (_, index) => Buffer.alloc(1 << 20, index))
   await assert.rejects(blobs.write(megabytes), diskFull)
   await assert.rejects(

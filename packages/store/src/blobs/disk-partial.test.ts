@@ -48,7 +48,7 @@ test('a download interrupted and resumed at any points becomes the blob it would
       assert.ok((await collectBytes(blobs.read(stored.digest))).equals(whole))
       assert.equal(statSync(blobs.path(stored.digest)).mode & 0o777, 0o444)
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   )
   assert.deepEqual(files(test), [])
 })
@@ -56,7 +56,7 @@ test('a download interrupted and resumed at any points becomes the blob it would
 test('killed at any moment, a download resumes with a prefix of its bytes and its validator', async () => {
   await using test = await TestStore.create()
   let before = 0
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 3; round++) {
     test.close()
     await using child = startProcess('append', test.directory)
     await child.said(20 + round * 13)

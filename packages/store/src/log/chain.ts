@@ -6,8 +6,10 @@ export interface Link {
   readonly hash: string
 }
 
+/** Hex digits of a sha256. */
+export const HASH_LENGTH = 64
 /** What the first entry follows. */
-export const GENESIS: Link = { seq: 0, hash: '0'.repeat(64) }
+export const GENESIS: Link = { seq: 0, hash: '0'.repeat(HASH_LENGTH) }
 
 /** The hash of the entry that follows `previousHash` with `body`: sha256 over the 64 hex digits and the body's UTF-8. */
 export function chainHash(previousHash: string, body: string): string {
@@ -19,13 +21,9 @@ export function linkChecksum(link: Link): string {
   return hash('sha256', `head ${link.seq} ${link.hash}`)
 }
 
-export function isHash(value: unknown): value is string {
-  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
-}
-
 /** @returns the link that was stored as `seq`, `hash` and `checksum`, or undefined when it is damaged. */
 export function readLink(seq: unknown, storedHash: unknown, checksum: unknown): Link | undefined {
-  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || !isHash(storedHash)) return undefined
+  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || typeof storedHash !== 'string') return undefined
   const link = { seq, hash: storedHash }
   return linkChecksum(link) === checksum ? link : undefined
 }

@@ -82,7 +82,7 @@ export class CheckpointWalk {
 
   #storedHash(seq: number): unknown {
     try {
-      return this.#tables.entries.rows(seq - 1, 1)[0]?.['hash']
+      return this.#tables.entries.row(seq)?.['hash']
     } catch {
       return undefined
     }

@@ -245,6 +245,19 @@ test('any change of a checkpoint, in either place that keeps it, is found and na
   assert.ok(places(await problemsOf(removed)).includes('checkpoint 2'))
 })
 
+test('a checkpoint that was changed in both places alike does not bear its signatures', async () => {
+  await using test = await storeWith(3)
+  const { at } = test.store.log.checkpoint()
+  const path = test.path('log', 'checkpoints.jsonl')
+  const forged = readFileSync(path, 'utf8').replace(`"at":${at}`, `"at":${at + 1}`)
+  writeFileSync(path, forged)
+  const store = await test.tamper('UPDATE checkpoints SET at = at + 1')
+  assert.deepEqual(await problemsOf(store), [
+    { where: 'checkpoint 1', what: 'its Ed25519 signature does not hold' },
+    { where: 'checkpoint 1', what: 'its ML-DSA-65 signature does not hold' },
+  ])
+})
+
 test('bytes lost from or added to the exported checkpoints are found', async () => {
   await using test = await storeWith(4, [2, 4])
   const path = test.path('log', 'checkpoints.jsonl')

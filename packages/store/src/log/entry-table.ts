@@ -4,7 +4,7 @@ import type { Database } from '../database/database.ts'
 import { corruptError } from '../database/sqlite-error.ts'
 import { INSERT_ROWS, LOG_BODY_LENGTH_MAX, READ_ROWS_MAX } from '../limits.ts'
 import type { LogEntry } from './audit-log.ts'
-import { GENESIS, type Link, chainHash, isHash, linkChecksum, readLink } from './chain.ts'
+import { GENESIS, HASH_LENGTH, type Link, chainHash, linkChecksum, readLink } from './chain.ts'
 
 /** A row of the table `log`, as SQLite gives it. */
 export type EntryRow = Readonly<Record<string, unknown>>
@@ -16,6 +16,7 @@ export class EntryTable {
   readonly #insertMany: StatementSync
   readonly #setHead: StatementSync
   readonly #after: StatementSync
+  readonly #one: StatementSync
   readonly #last: StatementSync
 
   constructor(database: Database) {
@@ -26,6 +27,7 @@ export class EntryTable {
     // Cast, so that a damaged type is a wrong text and not an error that hides the whole page.
     const columns = 'seq, CAST(hash AS TEXT) AS hash, CAST(body AS TEXT) AS body'
     this.#after = database.prepare(`SELECT ${columns} FROM log WHERE seq > ? ORDER BY seq LIMIT ?`)
+    this.#one = database.prepare(`SELECT ${columns} FROM log WHERE seq = ?`)
     this.#last = database.prepare(`SELECT ${columns} FROM log ORDER BY seq DESC LIMIT ?`)
   }
 
@@ -49,6 +51,11 @@ export class EntryTable {
   /** Rows with `seq > afterSeq` in order, unchecked. */
   rows(afterSeq: number, limit: number): EntryRow[] {
     return this.#database.guard(() => this.#after.all(afterSeq, limit))
+  }
+
+  /** The row at `seq`, unchecked: looked up without touching its neighbours. */
+  row(seq: number): EntryRow | undefined {
+    return this.#database.guard(() => this.#one.get(seq))
   }
 
   read(afterSeq: number, limit: number): LogEntry[] {
@@ -102,7 +109,9 @@ function chain(head: Link, bodies: readonly string[]): LogEntry[] {
 /** @returns the row as an entry, or undefined when its columns are not of the right shape. Its hash is not checked. */
 export function readEntry(row: EntryRow): LogEntry | undefined {
   const { seq, hash, body } = row
-  return typeof seq === 'number' && isHash(hash) && typeof body === 'string' ? { seq, hash, body } : undefined
+  return typeof seq === 'number' && typeof hash === 'string' && hash.length === HASH_LENGTH && typeof body === 'string'
+    ? { seq, hash, body }
+    : undefined
 }
 
 function tooLarge(length: number): SomaError {

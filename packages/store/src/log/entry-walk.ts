@@ -53,7 +53,8 @@ export class EntryWalk {
   *#salvage(after: number, limit: number): Generator<EntryRow> {
     for (let seq = after + 1; seq <= after + limit; seq++) {
       try {
-        yield* this.#table.rows(seq - 1, 1).filter((row) => row['seq'] === seq)
+        const row = this.#table.row(seq)
+        if (row) yield row
       } catch (error) {
         yield { seq, unreadable: (error as Error).message }
       }
