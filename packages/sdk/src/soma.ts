@@ -6,7 +6,7 @@ import type { Transport } from './transport.ts'
 
 /** What a call takes: nothing need be given where every field has a default. */
 type Arguments<Name extends CallName> =
-  Partial<CallInput<Name>> extends CallInput<Name>
+  Record<string, never> extends CallInput<Name>
     ? [input?: CallInput<Name>, options?: CallOptions]
     : [input: CallInput<Name>, options?: CallOptions]
 

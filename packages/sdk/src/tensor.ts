@@ -51,7 +51,7 @@ export function tensor(name: string, source: TensorSource, options: TensorOption
   const { dtype, data, elements } = ArrayBuffer.isView(source) ? fromView(source, options) : fromList(source, options)
   const shape = options.shape ?? [elements]
   const wanted = shape.reduce((product, size) => product * size, 1)
-  if (wanted !== elements)
+  if (wanted !== elements || !Number.isInteger(elements))
     throw new SomaError(
       'model/input-mismatch',
       `tensor "${name}": the shape [${shape.join(', ')}] takes ${wanted} elements, ${elements} came`,

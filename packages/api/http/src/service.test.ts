@@ -39,7 +39,7 @@ test('every call is documented: path, parameters, body, stream, errors', () => {
     for (const [, name] of path.matchAll(/\{(\w+)\}/g))
       assert.ok(operation?.parameters?.some((parameter) => parameter.name === name && parameter.in === 'path' && parameter.required))
     for (const code of definition.errors) {
-      const response = operation?.responses[String(errorCodes[code].http)]
+      const response: Operation['responses'][string] | undefined = operation?.responses[String(errorCodes[code].http)]
       assert.ok(response?.description.includes(code), `${definition.name}: ${code}`)
       assert.ok(response?.content['application/problem+json'])
     }
@@ -50,7 +50,7 @@ test('every call is documented: path, parameters, body, stream, errors', () => {
   }
   assert.deepEqual(Object.keys(components.securitySchemes), ['bearer'])
   const text = JSON.stringify({ paths, components })
-  for (const [, id] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(Object.hasOwn(components.schemas, id ?? ''), id)
+  for (const [, id] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(id !== undefined && Object.hasOwn(components.schemas, id), id)
 })
 
 test('metrics of any text parse as Prometheus exposition, values and labels intact', () => {
