@@ -1,13 +1,16 @@
 // `npm run docs`: writes what is derived from the tables. With --check it writes nothing and fails if something is out of date.
+import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCodes } from '@soma/core'
-import { callTable, callsReferenceMarkdown, errorsReferenceMarkdown } from '@soma/spec'
+import { callTable, callsContract, callsDigestModule, callsReferenceMarkdown, clientCallsModule, errorsReferenceMarkdown } from '@soma/spec'
 import { root } from './run.ts'
 
 const files: Readonly<Record<string, string>> = {
   'docs/reference/calls.md': callsReferenceMarkdown(callTable),
   'docs/reference/errors.md': errorsReferenceMarkdown(errorCodes),
+  'packages/spec/src/generated/calls-digest.ts': callsDigestModule(createHash('sha256').update(callsContract(callTable)).digest('hex')),
+  'packages/sdk/src/generated/calls.ts': clientCallsModule(callTable),
 }
 
 const outdated = Object.entries(files).filter(([path, text]) => read(path) !== text)

@@ -76,8 +76,7 @@ export class RouteTable {
   #add(route: Route): void {
     let step = this.#root
     for (const segment of route.path.split('/').slice(1)) {
-      if (segment.startsWith('{')) step = step.parameter ??= newStep()
-      else step = step.literals.getOrInsertComputed(segment, newStep)
+      step = segment.startsWith('{') ? (step.parameter ??= newStep()) : literalStep(step, segment)
     }
     step.routes.set(route.method, route)
   }
@@ -119,6 +118,12 @@ function decodeSegment(segment: string): string {
 
 function holdsTensors(schema: JsonSchema): boolean {
   return Object.hasOwn((schema['$defs'] ?? {}) as object, 'Tensor')
+}
+
+function literalStep({ literals }: Step, segment: string): Step {
+  const next = literals.get(segment) ?? newStep()
+  literals.set(segment, next)
+  return next
 }
 
 function newStep(): Step {

@@ -100,7 +100,8 @@ async function* generated(definition: CallDefinition, input: unknown): AsyncGene
 const arbitraries = new Map<CallDefinition['output'], fc.Arbitrary<unknown>>()
 
 function sampleOf(schema: CallDefinition['output'], seed: number, count: number): unknown[] {
-  const arbitrary = arbitraries.getOrInsertComputed(schema, () => arbitraryOf(jsonSchema(schema, 'output')))
+  const arbitrary = arbitraries.get(schema) ?? arbitraryOf(jsonSchema(schema, 'output'))
+  arbitraries.set(schema, arbitrary)
   return fc.sample(arbitrary, { seed, numRuns: count })
 }
 
