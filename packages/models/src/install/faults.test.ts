@@ -4,6 +4,7 @@ import { it } from 'node:test'
 import { SomaError, isSomaError } from '@soma/core'
 import { arithmeticModel } from '@soma/testkit/onnx'
 import { tarGzOf, zipOf } from '@soma/testkit/server'
+import { settle } from '@soma/testkit/clock'
 import fc from 'fast-check'
 import { TestInstall } from './test-install.ts'
 import type { TestFault } from './test-source.ts'
@@ -34,6 +35,14 @@ const scenario = fc.record({
   failCommit: fc.boolean(),
   reopen: fc.boolean(),
 })
+
+/** Collects garbage all the time, so that anything not held is gone before it is needed. */
+async function sweep(test: TestInstall, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await test.store.blobs.collect({})
+    await settle()
+  }
+}
 
 /** A disk that is full once so many bytes went to downloads. */
 function limitDisk(test: TestInstall, bytes: number): void {
@@ -89,7 +98,11 @@ it('is installed whole and verified, or leaves nothing but what can be resumed, 
       for (const [name, served] of Object.entries(packages)) test.source.serve(name, served)
       for (const [path, what] of faults) test.source.fail(`${run.name}!${path}`, what)
       if (fullAfterBytes !== null) limitDisk(test, fullAfterBytes)
+      const stop = new AbortController()
+      const sweeping = sweep(test, stop.signal)
       await attempt(test, run)
+      stop.abort()
+      await sweeping
       if (run.name !== 'unpromised') await checkOutcome(test)
       if (reopen) await test.reopen()
       // Once everything works again, so does the install, on what the failed one left.

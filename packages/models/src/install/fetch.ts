@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { SomaError, abortError } from '@soma/core'
 import type { Artifact } from '@soma/spec'
+import { inParallel } from '../parallel.ts'
 import type { InstallContext } from './deps.ts'
 import { checkIntegrity, checkableFile } from './integrity.ts'
-import { PROGRESS_INTERVAL_MS } from './limits.ts'
+import { LOCAL_FILES_PARALLEL, PROGRESS_INTERVAL_MS } from './limits.ts'
 import type { Target } from './resolve.ts'
 import type { Transfer, TransferListener } from './transfer.ts'
 
@@ -23,22 +24,30 @@ export interface Fetched {
  */
 export async function fetchArtifacts(context: InstallContext, target: Target): Promise<readonly Fetched[]> {
   const stop = new AbortController()
-  const signal = AbortSignal.any([context.signal, stop.signal])
-  const settled = await Promise.allSettled(
-    target.resolution.artifacts.map(async (artifact) => {
-      try {
-        return artifact.localPath === undefined
-          ? await fetchRemote({ ...context, signal }, target, artifact)
-          : await checkLocal({ ...context, signal }, artifact, artifact.localPath)
-      } catch (error) {
-        stop.abort(error)
-        throw error
-      }
-    }),
-  )
+  const inner = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) }
+  const fetched = new Map<Artifact, Fetched>()
+  const { artifacts } = target.resolution
+  const fetchOne = async (artifact: Artifact): Promise<void> => {
+    try {
+      const { localPath } = artifact
+      fetched.set(artifact, await (localPath === undefined ? fetchRemote(inner, target, artifact) : checkLocal(inner, artifact, localPath)))
+    } catch (error) {
+      stop.abort(error)
+      throw error
+    }
+  }
+  // How many are fetched at once is decided where the downloads of all installs are known.
+  await Promise.allSettled([
+    ...artifacts.filter(({ localPath }) => localPath === undefined).map(fetchOne),
+    inParallel(
+      artifacts.filter(({ localPath }) => localPath !== undefined),
+      LOCAL_FILES_PARALLEL,
+      fetchOne,
+    ),
+  ])
   if (context.signal.aborted) throw abortError(context.signal)
   if (stop.signal.aborted) throw stop.signal.reason
-  return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  return artifacts.flatMap((artifact) => fetched.get(artifact) ?? [])
 }
 
 async function fetchRemote(context: InstallContext, { source }: Target, artifact: Artifact): Promise<Fetched> {

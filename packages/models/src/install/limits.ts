@@ -2,6 +2,8 @@
 export const INSTALLS_MAX = 64
 /** Files fetched for one package. */
 export const ARTIFACTS_MAX = 1000
+/** Files of this machine that are checked at once. */
+export const LOCAL_FILES_PARALLEL = 4
 /** Complete downloads that are kept open until they become blobs: 2 MiB of buffers each, against reading the file once more. */
 export const PARKED_MAX = 8
 /** Progress events of one file, a second: more than a progress bar can show. */

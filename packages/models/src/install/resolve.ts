@@ -1,5 +1,5 @@
 import { SomaError, canonicalJson } from '@soma/core'
-import { ModelName, type Resolution, type Source } from '@soma/spec'
+import { type Resolution, type Source, modelNameOf } from '@soma/spec'
 import { checkFileSet, sha256Digest } from '../package/file-set.ts'
 import { CANDIDATES_SHOWN_MAX } from '../package/limits.ts'
 import { wantedPaths } from '../package/select.ts'
@@ -39,7 +39,7 @@ export async function resolve(context: InstallContext): Promise<Target> {
     files: resolution.artifacts.length,
     sizeBytes: totalBytes(resolution),
   })
-  return { source, resolution, name: input.name ?? modelName(resolution.suggestedName), pin: pinOf(resolution, input.include) }
+  return { source, resolution, name: input.name ?? modelNameOf(resolution.suggestedName), pin: pinOf(resolution, input.include) }
 }
 
 function findSource(reference: string, sources: readonly Source[]): { source: Source; name: string } {
@@ -78,16 +78,6 @@ function checkResolution({ artifacts, reference }: Resolution, found: Resolution
 /** @returns null when the size of some artifact is not known yet. */
 export function totalBytes({ artifacts }: Resolution): number | null {
   return artifacts.reduce<number | null>((sum, { sizeBytes }) => (sum === null || sizeBytes === undefined ? null : sum + sizeBytes), 0)
-}
-
-/** A proposed name, made one that models here can have. */
-function modelName(proposed: string): string {
-  const name = proposed
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9._-]+/g, '-')
-    .slice(0, 128)
-    .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-  return ModelName.safeParse(name).success ? name : 'model'
 }
 
 function pinOf({ reference, artifacts }: Resolution, include: readonly string[] | undefined): string {

@@ -87,10 +87,15 @@ export class Transfer {
   }
 
   async #commit(): Promise<StoredBlob> {
-    const partial = await this.#open()
-    const blob = await partial.commit({ lease: this.#lease })
-    this.#partial = undefined
-    return blob
+    try {
+      const partial = await this.#open()
+      const blob = await partial.commit({ lease: this.#lease })
+      this.#partial = undefined
+      return blob
+    } catch (error) {
+      this.#useless ||= isSomaError(error, 'store/disk-full')
+      throw error
+    }
   }
 
   async #open(): Promise<Partial> {

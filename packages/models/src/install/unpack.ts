@@ -30,10 +30,8 @@ async function storeFile(context: InstallContext, { artifact, path, sizeBytes, t
   const { deps, lease, signal } = context
   const digest = artifact.integrity?.algorithm === 'sha256' ? `sha256:${artifact.integrity.digest}` : undefined
   const expected = { sizeBytes, ...(digest !== undefined && isBlobDigest(digest) && { digest }) }
-  if (!transfer) return deps.store.blobs.adopt(path, { expected, signal, lease })
-  const blob = await transfer.blob()
-  lease.add(blob.digest)
-  return blob
+  // A transfer holds its blob itself, until the install is over.
+  return transfer ? transfer.blob() : deps.store.blobs.adopt(path, { expected, signal, lease })
 }
 
 async function unpackArchive(
@@ -57,7 +55,8 @@ async function unpackArchive(
     },
   )
   await extracted.catch((error: unknown) => {
-    if (isSomaError(error, 'package/archive-refused') || isSomaError(error, 'package/unsafe-path')) transfer?.discardWhenClosed()
+    // It will not unpack next time either; or its space is what is lacking.
+    if (isSomaError(error) && error.code !== 'call/cancelled') transfer?.discardWhenClosed()
     throw error
   })
   report({ type: 'unpack', path: artifact.path, files })
