@@ -19,9 +19,9 @@ export async function openHttpDownload(fetch: HttpFetch, target: HttpTarget, opt
   const range = { range: `bytes=${offset}-`, ...(validator !== undefined && { 'if-range': validator }) }
   const reply = await request(fetch, target, signal, range)
   if (reply.status === 200) return whole(reply)
-  if (reply.status === 206 && continues(reply, options)) return rest(reply, offset)
+  if (reply.status === 206 && continues(reply, options)) return rest(reply, options)
   reply[Symbol.dispose]()
-  if (reply.status === 416 && totalBytes(reply) === offset) return nothingLeft(reply, offset)
+  if (reply.status === 416 && totalBytes(reply) === offset) return { ...rest(reply, options), body: empty }
   return fromStart(fetch, target, signal)
 }
 
@@ -53,10 +53,10 @@ function request(fetch: HttpFetch, target: HttpTarget, signal: AbortSignal, head
 }
 
 /** Whether a 206 is what was asked for: some servers ignore If-Range, or send another range. */
-function continues(reply: HttpReply, options: DownloadOptions): boolean {
-  const now = validatorOf(reply.headers)
-  const changed = options.validator !== undefined && now !== undefined && now !== options.validator
-  return !changed && contentRange(reply)?.start === options.offset
+function continues({ headers }: HttpReply, { offset, validator }: DownloadOptions): boolean {
+  const now = validator?.startsWith('"') ? headers['etag'] : headers['last-modified']
+  const changed = validator !== undefined && now !== undefined && now !== validator
+  return !changed && contentRange({ headers })?.start === offset
 }
 
 function contentRange(reply: Pick<HttpReply, 'headers'>): { readonly start: number; readonly total: string } | undefined {
@@ -68,12 +68,9 @@ function whole(reply: HttpReply): Download {
   return { offset: 0, ...described(reply), body: reply.body }
 }
 
-function rest(reply: HttpReply, offset: number): Download {
-  return { offset, ...described(reply), body: reply.body }
-}
-
-function nothingLeft(reply: HttpReply, offset: number): Download {
-  return { offset, ...described(reply), body: empty }
+/** The validator is the caller's own, as the server has just confirmed it; a 206 need not repeat all that a 200 says. */
+function rest(reply: HttpReply, { offset, validator }: DownloadOptions): Download {
+  return { offset, ...described(reply), ...(validator !== undefined && { validator }), body: reply.body }
 }
 
 function described(reply: HttpReply): Pick<Download, 'sizeBytes' | 'validator'> {

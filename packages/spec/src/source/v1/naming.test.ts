@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { ModelName } from '../../calls/values.ts'
+import { archiveKind, fileStem, modelNameOf } from './file-name.ts'
+import { publicUrl } from './public-url.ts'
+
+test('a public URL has no user, password, fragment and secret parameters, and keeps the rest as it is', () => {
+  assert.equal(publicUrl('https://me:pw@example.org:8443/a%20b?x=1&y=%C3%BC#top'), 'https://example.org:8443/a%20b?x=1&y=%C3%BC')
+  const secrets = [
+    'token=1',
+    'access_token=1',
+    'X-Amz-Signature=1',
+    'X-Amz-Credential=1',
+    'sig=1',
+    'api_key=1',
+    'apikey=1',
+    'password=1',
+    'Signature=1',
+  ]
+  for (const secret of secrets) assert.equal(publicUrl(`https://example.org/a?v=2&${secret}`), 'https://example.org/a?v=2', secret)
+  assert.equal(publicUrl('https://example.org/a?download=true&revision=main'), 'https://example.org/a?download=true&revision=main')
+  assert.throws(() => publicUrl('/relative'), TypeError)
+})
+
+test('archives are told by the end of their name', () => {
+  const kinds = ['a.tar.gz', 'a.TGZ', 'a.axon', 'a.tar', 'a.zip', 'a.whl', 'a.onnx', 'zip', 'a.gz'].map(archiveKind)
+  assert.deepEqual(kinds, ['tar.gz', 'tar.gz', 'tar.gz', 'tar', 'zip', 'zip', 'file', 'file', 'file'])
+})
+
+test('a stem is the name without its ending', () => {
+  assert.deepEqual(['a.tar.gz', 'a.b.onnx', 'a', '.hidden', 'v1.5-large'].map(fileStem), ['a', 'a.b', 'a', '.hidden', 'v1.5-large'])
+})
+
+test('any text gives a name that an installed model can have', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => ModelName.safeParse(modelNameOf(text)).success))
+  assert.equal(modelNameOf('Tiny Model (v2)'), 'tiny-model-v2')
+  assert.equal(modelNameOf('!!'), 'model')
+  assert.ok(ModelName.safeParse(modelNameOf('-'.repeat(10) + 'x'.repeat(127) + '-y')).success)
+})
