@@ -14,7 +14,7 @@ const packages = {
   files: { ...files },
   tar: { 'a.tgz': { bytes: tarGzOf(files), kind: 'tar.gz' } },
   zip: { 'a.zip': { bytes: zipOf(files), kind: 'zip' } },
-  unpromised: Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path, { bytes, promises: 'nothing' }])),
+  unpromised: Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path, { bytes, promises: 'nothing' as const }])),
 } as const
 
 const fault: fc.Arbitrary<TestFault> = fc.oneof(
