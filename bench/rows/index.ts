@@ -1,5 +1,11 @@
 import type { Row } from '../measure.ts'
 import { dispatch } from './dispatch.ts'
+import { httpEcho } from './http-echo.ts'
+import { install } from './install.ts'
+import { ipcEcho } from './ipc-echo.ts'
+import { onnxHttp } from './onnx-http.ts'
+import { daemonMemory, daemonReady, version } from './start.ts'
+import { tensorIpc } from './tensor-ipc.ts'
 
 /** All rows, in the order of docs/benchmarks.md. */
-export const rows: readonly Row[] = [dispatch]
+export const rows: readonly Row[] = [dispatch, ipcEcho, httpEcho, onnxHttp, tensorIpc, install, version, daemonReady, daemonMemory]

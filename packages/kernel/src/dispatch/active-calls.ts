@@ -30,11 +30,11 @@ export class ActiveCalls {
   revoke(revoked: readonly CapabilityEntry[]): void {
     const gone = new Set(revoked)
     const error = new SomaError('capability/denied', 'the capability for this call was revoked while it ran')
-    for (const run of this.#runs) if (run.capabilities.some((entry) => gone.has(entry))) run.abort.abort(error)
+    for (const run of this.#runs) if (run.capabilities.some((entry) => gone.has(entry))) run.abort(error)
   }
 
   abortAll(reason: SomaError): void {
-    for (const run of this.#runs) run.abort.abort(reason)
+    for (const run of this.#runs) run.abort(reason)
   }
 
   /** Resolves when no call is under way. */

@@ -4,7 +4,7 @@ import type { Tokens } from '../capabilities/tokens.ts'
 import type { CallCounter } from '../metrics.ts'
 import type { ActiveCalls } from './active-calls.ts'
 import { RunStream } from './run-stream.ts'
-import { type Run, failure } from './run.ts'
+import { Run } from './run.ts'
 import { type StepDeps, beforeHandling, end, handle } from './steps.ts'
 
 export interface DispatcherDeps extends StepDeps {
@@ -30,33 +30,31 @@ export class KernelDispatcher implements Dispatcher {
   }
 
   async dispatch(caller: Caller, name: string, input: unknown, options: DispatchOptions = {}): Promise<Dispatched> {
-    const run = this.#start(caller, name, input)
+    const run = this.#start(caller, name, input, options.signal)
     options.onCallId?.(run.callId)
-    const unlink = linkSignal(run.abort, options.signal)
     try {
       this.#deps.active.add(run)
       for (const step of beforeHandling) step(run, this.#deps)
       handle(run, this.#deps)
       if (isGenerator(run.outcome))
-        return { kind: 'stream', callId: run.callId, stream: new RunStream(run, run.outcome, async () => this.#finish(run, unlink)) }
+        return { kind: 'stream', callId: run.callId, stream: new RunStream(run, run.outcome, async () => this.#finish(run)) }
       run.output = isPromise(run.outcome) ? await run.outcome : run.outcome
     } catch (thrown) {
-      run.error = failure(run, thrown)
+      run.error = run.failure(thrown)
     }
-    await this.#finish(run, unlink)
+    await this.#finish(run)
     return { kind: 'output', callId: run.callId, output: run.output }
   }
 
-  #start(caller: Caller, name: string, rawInput: unknown): Run {
+  #start(caller: Caller, name: string, rawInput: unknown, signal: AbortSignal | undefined): Run {
     const callId = `${this.#idPrefix}${(this.#count++).toString(36).padStart(8, '0')}` as CallId
-    const startedAt = this.#deps.clock.monotonic()
-    return { callId, caller, name, rawInput, abort: new AbortController(), startedAt, inputBytes: 0, capabilities: [], begun: false }
+    return new Run({ callId, caller, name, rawInput, signal, startedAt: this.#deps.clock.monotonic() })
   }
 
   /** The last steps: `end`, then the reply, which is an error if there was one. */
-  #finish(run: Run, unlink: () => void): void | Promise<void> {
-    unlink()
-    const { attachments = null } = run
+  #finish(run: Run): void | Promise<void> {
+    run.unlink()
+    const { attachments } = run
     if (isPromise(attachments)) return attachments.then((digest) => this.#end(run, digest))
     return this.#end(run, attachments)
   }
@@ -75,14 +73,6 @@ export class KernelDispatcher implements Dispatcher {
       log.error('a call failed for a reason of our own', { call: run.callId, name: run.name, error: run.error })
     if (run.error) throw run.error
   }
-}
-
-function linkSignal(abort: AbortController, signal: AbortSignal | undefined): () => void {
-  if (!signal) return () => undefined
-  const onAbort = (): void => abort.abort(signal.reason)
-  if (signal.aborted) onAbort()
-  else signal.addEventListener('abort', onAbort, { once: true })
-  return () => signal.removeEventListener('abort', onAbort)
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> & Promise<unknown> {

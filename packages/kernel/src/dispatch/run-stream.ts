@@ -1,6 +1,6 @@
 import { SomaError } from '@soma/core'
 import type { CallStream } from '@soma/spec'
-import { type Run, failure } from './run.ts'
+import type { Run } from './run.ts'
 
 /**
  * A handler's generator as its caller reads it. Leaving the loop early cancels the call; so does an abort before the
@@ -22,8 +22,8 @@ export class RunStream implements CallStream<unknown, unknown> {
     this.output = this.#settle.promise
     // Whoever only iterates gets the error there; the output alone must not bring the process down.
     this.output.catch(() => undefined)
-    run.abort.signal.addEventListener('abort', this.#abortUnread, { once: true })
-    if (run.abort.signal.aborted) this.#abortUnread()
+    run.signal.addEventListener('abort', this.#abortUnread, { once: true })
+    if (run.signal.aborted) this.#abortUnread()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
@@ -47,16 +47,15 @@ export class RunStream implements CallStream<unknown, unknown> {
       if (next.done) this.#run.output = next.value
       return next
     } catch (thrown) {
-      this.#run.error = failure(this.#run, thrown)
+      this.#run.error = this.#run.failure(thrown)
       return { done: true, value: undefined }
     }
   }
 
   async #abandon(): Promise<void> {
-    const { abort } = this.#run
-    abort.abort(new SomaError('call/cancelled', 'the caller stopped reading'))
+    this.#run.abort(new SomaError('call/cancelled', 'the caller stopped reading'))
     await this.#generator.return(undefined).catch(() => undefined)
-    this.#run.error = failure(this.#run, abort.signal.reason)
+    this.#run.error = this.#run.failure(this.#run.signal.reason)
     await this.#end()
   }
 
@@ -69,7 +68,7 @@ export class RunStream implements CallStream<unknown, unknown> {
   /** Carries out the call's last steps. @returns the error the call ended with. */
   async #end(): Promise<unknown> {
     this.#state = 'over'
-    this.#run.abort.signal.removeEventListener('abort', this.#abortUnread)
+    this.#run.signal.removeEventListener('abort', this.#abortUnread)
     try {
       await this.#finish()
       this.#settle.resolve(this.#run.output)

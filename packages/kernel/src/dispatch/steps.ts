@@ -1,5 +1,5 @@
-import { NAME_LENGTH_MAX, SomaError, throwIfAborted, toSomaError } from '@soma/core'
-import { type CallContext, type Handlers, type Need, callDefinition, isCallName, packFrame, parseInput } from '@soma/spec'
+import { NAME_LENGTH_MAX, SomaError, abortError, toSomaError } from '@soma/core'
+import { type CallContext, type Caller, type Handlers, type Need, callDefinition, isCallName, packFrame, parseInput } from '@soma/spec'
 import type { AuditFacts } from '../audit/entry.ts'
 import type { Journal } from '../audit/journal.ts'
 import type { Capabilities } from '../capabilities/capabilities.ts'
@@ -73,25 +73,46 @@ export function begin(run: Run, { clock, journal }: StepDeps): void {
     ...(first && { capability: first.id }),
     ...(inputFrame && { digest: headerDigest(inputFrame) }),
   })
-  run.begun = true
   run.attachments = inputFrame ? attachmentsDigest(inputFrame) : null
-  delete run.inputFrame
+  run.inputFrame = undefined
 }
 
 /** Calls the handler. */
-export function handle(run: Run, { clock, log, capabilities }: StepDeps): void {
-  const { callId, caller } = run
-  throwIfAborted(run.abort.signal)
-  run.effects = new StagedEffects({ call: run.name, mutates: definitionOf(run).mutates ?? false, now: () => clock.now() })
-  const ctx: CallContext = {
-    callId,
-    caller,
-    signal: run.abort.signal,
-    log: log.with({ call: callId }),
-    allows: (resource, right) => capabilities.allows(caller, resource, right),
-    effects: run.effects,
+export function handle(run: Run, deps: StepDeps): void {
+  if (run.isAborted) throw abortError(run.signal)
+  run.effects = new StagedEffects({ call: run.name, mutates: definitionOf(run).mutates ?? false, now: () => deps.clock.now() })
+  run.outcome = run.handler?.(run.input, new RunContext(run, run.effects, deps))
+}
+
+/** What a handler sees of its run. Signal and log are made when asked for: many handlers need neither. */
+class RunContext implements CallContext {
+  readonly effects: StagedEffects
+  readonly #run: Run
+  readonly #deps: StepDeps
+
+  constructor(run: Run, effects: StagedEffects, deps: StepDeps) {
+    this.#run = run
+    this.effects = effects
+    this.#deps = deps
   }
-  run.outcome = run.handler?.(run.input, ctx)
+
+  get callId(): CallContext['callId'] {
+    return this.#run.callId
+  }
+
+  get caller(): Caller {
+    return this.#run.caller
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal
+  }
+
+  get log(): CallContext['log'] {
+    return this.#deps.log.with({ call: this.#run.callId })
+  }
+
+  readonly allows: CallContext['allows'] = (resource, right) => this.#deps.capabilities.allows(this.#run.caller, resource, right)
 }
 
 /**
