@@ -8,6 +8,8 @@ export interface PrivateDaemonOptions {
   readonly clock: Clock
   /** Path of the daemon's program. */
   readonly program: string
+  /** It goes on when this process has ended in order. */
+  readonly keep: boolean
 }
 
 /** A stopping daemon lets calls finish for ten seconds. */
@@ -25,13 +27,13 @@ export class PrivateDaemon {
   }
 
   async start(signal: AbortSignal): Promise<DaemonInfo> {
-    const { paths, env, clock, program } = this.#options
+    const { paths, env, clock, program, keep } = this.#options
     const kept = readDaemonFile(paths.daemonFile)
     if (kept && (await probeSocket(paths.socket)).state === 'answers') {
       this.wasRunning = true
       return kept
     }
-    const info = await launchDaemon({ paths, args: ['--port', '0'], env, clock, signal, program })
+    const info = await launchDaemon({ paths, args: ['--port', '0'], env, clock, signal, program, endsWithUs: !keep })
     this.#pid = info.pid
     return info
   }

