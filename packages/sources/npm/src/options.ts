@@ -20,6 +20,7 @@ const wanted = new Set([
   'replace-registry-host',
   'tag',
   'before',
+  'min-release-age',
 ])
 
 /**

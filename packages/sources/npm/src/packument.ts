@@ -10,6 +10,8 @@ const Packument = z.object({
   name: z.string(),
   'dist-tags': z.record(z.string(), z.string()).default({}),
   versions: z.record(z.string(), z.record(z.string(), z.unknown())).default({}),
+  /** When each version was published; only in the full form. */
+  time: z.record(z.string(), z.unknown()).optional(),
 })
 export type Packument = z.infer<typeof Packument>
 
@@ -42,9 +44,13 @@ export interface RegistryQuery {
   readonly signal: AbortSignal
 }
 
-/** The abridged form: everything that picking a version needs, at a tenth of the size of the full one. */
+/**
+ * The abridged form, at a tenth of the size of the full one, unless the settings want versions by age (`before`,
+ * `min-release-age`): only the full one has dates.
+ */
 export function fetchPackument(query: RegistryQuery): Promise<Packument> {
-  const accept = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*'
+  const abridged = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*'
+  const accept = query.options['before'] ? 'application/json' : abridged
   return fetchJson(query, query.escapedName, { accept, schema: Packument, sizeBytesMax: PACKUMENT_BYTES_MAX })
 }
 

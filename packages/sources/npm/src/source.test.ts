@@ -20,8 +20,14 @@ const versions = {
   '2.0.0-beta.1': { tarball },
   '1.2.0': { tarball, manifest: { deprecated: 'it was never good', license: { type: 'ISC' } } },
 }
+const time = {
+  '1.0.0': '2020-01-01T00:00:00Z',
+  '1.1.0': '2024-01-01T00:00:00Z',
+  '1.2.0': '2024-01-02T00:00:00Z',
+  '2.0.0-beta.1': '2024-01-03T00:00:00Z',
+}
 const packages = {
-  '@maker/tiny': { versions, tags: { latest: '1.1.0', next: '2.0.0-beta.1' } },
+  '@maker/tiny': { versions, time, tags: { latest: '1.1.0', next: '2.0.0-beta.1' } },
   plain: { versions: { '0.1.0': { tarball } } },
 }
 
@@ -31,7 +37,10 @@ async function newPlace() {
   const server = await createFaultyServer(npmRegistry(packages, { at: '/npm', authorization: `Bearer ${token}` }))
   const { host } = new URL(server.origin)
   await writeFile(join(home, '.npmrc'), `@maker:registry=${server.origin}/npm\n//${host}/npm/:_authToken=\${SECRET_TOKEN}\n`)
-  const dispose = (): Promise<void> => server[Symbol.asyncDispose]().then(() => rm(home, { recursive: true }))
+  const dispose = async (): Promise<void> => {
+    await server[Symbol.asyncDispose]()
+    await rm(home, { recursive: true })
+  }
   return { home, server, env: { HOME: home, SECRET_TOKEN: token, PREFIX: home }, [Symbol.asyncDispose]: dispose }
 }
 
@@ -68,6 +77,12 @@ test('versions, ranges and tags are picked as npm picks them', async (t) => {
   assert.equal(await version('@maker/tiny@1.0'), '1.0.0')
   assert.equal(await version('@maker/tiny@^1'), '1.1.0')
   assert.equal(await version('@maker/tiny@1.2.0'), '1.2.0')
+})
+
+test('versions younger than npm’s settings allow are not taken', async (t) => {
+  const { resolve } = await opened(t, { npm_config_before: '2022-01-01' })
+  assert.equal((await resolve('@maker/tiny')).version, '1.0.0')
+  await assert.rejects(resolve('@maker/tiny@1.1.0'), failsWith('source/not-found'))
 })
 
 test('a resolution has what the registry tells: hash, licence, description, homepage', async (t) => {

@@ -78,7 +78,9 @@ function configFiles(env: Env): string[] {
   return [
     ...shared.filter((folder) => folder !== '').map((folder) => join(folder, 'pip/pip.conf')),
     '/etc/pip.conf',
+    '/Library/Application Support/pip/pip.conf',
     join(home, '.pip/pip.conf'),
+    join(home, 'Library/Application Support/pip/pip.conf'),
     join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'pip/pip.conf'),
     ...(env['VIRTUAL_ENV'] === undefined ? [] : [join(env['VIRTUAL_ENV'], 'pip.conf')]),
     ...(env['PIP_CONFIG_FILE'] === undefined ? [] : [env['PIP_CONFIG_FILE']]),

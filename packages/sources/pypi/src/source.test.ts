@@ -37,7 +37,10 @@ async function newPlace(format: 'json' | 'html' = 'json') {
   const server = await createFaultyServer(pypiIndex({ 'tiny-model': files }, { at: '/simple', format, authorization }))
   const conf = join(home, 'pip.conf')
   await writeFile(conf, `[global]\n# the company's index\nindex-url = ${server.origin.replace('//', '//me:hush-hush@')}/simple\n`)
-  const dispose = (): Promise<void> => server[Symbol.asyncDispose]().then(() => rm(home, { recursive: true }))
+  const dispose = async (): Promise<void> => {
+    await server[Symbol.asyncDispose]()
+    await rm(home, { recursive: true })
+  }
   return { home, server, env: { HOME: home, XDG_CONFIG_DIRS: '', PIP_CONFIG_FILE: conf }, [Symbol.asyncDispose]: dispose }
 }
 

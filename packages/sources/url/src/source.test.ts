@@ -30,7 +30,10 @@ async function place(pin: string): Promise<SourceFixture> {
     env: { HOME: home },
     server,
     secrets: ['hush-hush', 'hush-token', btoa('me:hush-hush')],
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]().then(() => rm(home, { recursive: true })),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]()
+      await rm(home, { recursive: true })
+    },
   }
 }
 

@@ -11,6 +11,8 @@ export interface NpmPackage {
   readonly versions: Readonly<Record<string, NpmVersion>>
   /** `latest` is the last version unless named here. */
   readonly tags?: Readonly<Record<string, string>>
+  /** When versions were published, in the full index only. */
+  readonly time?: Readonly<Record<string, string>>
 }
 
 export interface NpmRegistryOptions {
@@ -27,7 +29,7 @@ export function npmRegistry(packages: Readonly<Record<string, NpmPackage>>, opti
     files[`${options.at}/${name}`] = {
       ...auth,
       contentType: 'application/json',
-      body: (request) => JSON.stringify(packument(name, contents, { ...options, ...request })),
+      body: (request) => JSON.stringify(packument(name, withTime(contents, request), { ...options, ...request })),
     }
     for (const [version, { tarball, manifest }] of Object.entries(contents.versions)) {
       files[`${options.at}/${name}/${version}`] = {
@@ -41,13 +43,19 @@ export function npmRegistry(packages: Readonly<Record<string, NpmPackage>>, opti
   return files
 }
 
-function packument(name: string, { versions, tags }: NpmPackage, options: NpmRegistryOptions & ServedRequest): object {
+/** Real registries leave the dates out of the abridged form. */
+function withTime(contents: NpmPackage, { headers }: ServedRequest): NpmPackage {
+  const { time: _, ...abridged } = contents
+  return headers['accept']?.includes('install-v1') ? abridged : contents
+}
+
+function packument(name: string, { versions, tags, time }: NpmPackage, options: NpmRegistryOptions & ServedRequest): object {
   const latest = Object.keys(versions).at(-1)
   const described = Object.entries(versions).map(([version, { tarball, manifest }]) => {
     const dist = { tarball: `${options.origin}${options.at}${tarballPath(name, version)}`, ...hashes(tarball) }
     return [version, { ...manifest, name, version, dist }]
   })
-  return { name, 'dist-tags': { latest, ...tags }, versions: Object.fromEntries(described) as object }
+  return { name, 'dist-tags': { latest, ...tags }, versions: Object.fromEntries(described) as object, ...(time && { time }) }
 }
 
 function hashes(tarball: Uint8Array): { readonly integrity: string; readonly shasum: string } {

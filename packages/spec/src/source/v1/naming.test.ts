@@ -19,7 +19,13 @@ test('a public URL has no user, password, fragment and secret parameters, and ke
     'Signature=1',
   ]
   for (const secret of secrets) assert.equal(publicUrl(`https://example.org/a?v=2&${secret}`), 'https://example.org/a?v=2', secret)
-  assert.equal(publicUrl('https://example.org/a?download=true&revision=main'), 'https://example.org/a?download=true&revision=main')
+  const plain = 'https://example.org/a?download=true&revision=main&tokenizer=bpe&author=me&policy=open&sp=1'
+  assert.equal(publicUrl(plain), plain)
+  assert.equal(
+    publicUrl('https://acc.blob.example.org/a?sv=2024&se=2026&sr=b&sp=r&sig=abc&comp=x'),
+    'https://acc.blob.example.org/a?comp=x',
+  )
+  assert.equal(publicUrl('https://cdn.example.org/a?Expires=1&Signature=x&Key-Pair-Id=K'), 'https://cdn.example.org/a')
   assert.throws(() => publicUrl('/relative'), TypeError)
 })
 

@@ -1,5 +1,8 @@
-/** Query parameters that carry credentials: bearer tokens, and the signatures of presigned object-store links. */
-const secretParameter = /token|secret|passw|signature|credential|api[-_]?key|auth|^(sig|key|sas|se|sp|sv|sr)$|^x-(amz|goog|ms)-/i
+/** Query parameters that are credentials: bearer tokens, keys, and the signatures of presigned object-store links. */
+const secretParameter =
+  /^((access|auth|id|private|refresh|job)[-_]?)?token$|secret|passw(or)?d|credential|api[-_]?key|^(auth|authorization|key|sig|signature)$|^x-(amz|goog|ms)-/i
+/** What else a presigned link carries: it is worth nothing without the signature, and changes with each link to the same file. */
+const signedParameter = /^(expires|policy|key-pair-id|googleaccessid|awsaccesskeyid|s[eprtv]|spr|skoid|sktid|skt|ske|sks|skv)$/i
 
 /**
  * A URL as it may be shown, logged and stored: without user, password, fragment, and query parameters that carry credentials.
@@ -10,6 +13,9 @@ export function publicUrl(url: string | URL): string {
   shown.username = ''
   shown.password = ''
   shown.hash = ''
-  for (const name of new Set(shown.searchParams.keys())) if (secretParameter.test(name)) shown.searchParams.delete(name)
+  const names = new Set(shown.searchParams.keys())
+  const signed = names.has('sig') || names.has('Signature')
+  // Nothing is touched without need: deleting a parameter rewrites the escapes of all others.
+  for (const name of names) if (secretParameter.test(name) || (signed && signedParameter.test(name))) shown.searchParams.delete(name)
   return shown.href
 }
