@@ -59,7 +59,7 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
     dispatch: (caller, name, input, options) => dispatcher.dispatch(caller, name, input, options),
     authenticate: (token) => dispatcher.authenticate(token),
     emit: (event) => journal.noteEvent({ at: deps.clock.now(), ...event }),
-    note: (name) => journal.note(systemEntry(deps, name)),
+    note: (name) => void journal.note(systemEntry(deps, name)),
     stats: () => ({ ...counter.totals, active: active.size }),
     metrics: () => [
       ...counter.metrics(),
@@ -93,7 +93,7 @@ function found(deps: CreateKernelDeps, capabilities: Capabilities, journal: Jour
   const initial = capabilities.initial()
   const writes = initial.map((entry) => ({ action: 'put', kind: CAPABILITY_KIND, key: entry.id, value: toRecord(entry) }) as const)
   const effects = writes.map(({ kind, key, value }) => ({ record: `${kind}/${key}`, digest: recordDigest(value) }))
-  journal.commit({ ...systemEntry(deps, 'system.founded'), effects }, writes, [])
+  journal.commitSystem({ ...systemEntry(deps, 'system.founded'), effects }, writes)
   for (const entry of initial) capabilities.table.add(entry)
 }
 

@@ -22,3 +22,5 @@ export const DERIVATION_DEPTH_MAX = 32
 export const PROBLEMS_MAX = 100
 /** A signed checkpoint is made after this many entries. */
 export const CHECKPOINT_ENTRIES = 10_000
+/** Token texts whose check is remembered. At 200 bytes each this is 200 kB. */
+export const CHECKED_TOKENS_MAX = 1_000

@@ -12,11 +12,15 @@ const BodySchema = AuditEntrySchema.omit({ seq: true, hash: true })
 /** What an entry says; what it does not say is null, or no effects. */
 export type AuditFacts = Pick<AuditBody, 'at' | 'kind' | 'name' | 'principal' | 'face'> & Partial<AuditBody>
 
+/** What is known of a call only when it has ended. */
+export type Outcome = Pick<AuditFacts, 'attachments' | 'output' | 'status' | 'durationUs' | 'effects'>
+
 const unsaid: Omit<AuditBody, 'at' | 'kind' | 'name' | 'principal' | 'face'> = {
   call: null,
   capability: null,
-  digest: null,
+  input: null,
   attachments: null,
+  output: null,
   status: null,
   durationUs: null,
   effects: [],

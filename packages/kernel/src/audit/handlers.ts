@@ -42,7 +42,7 @@ function listEntries(store: Store, { afterSeq, call, limit }: ValidInput<'audit.
 /** Backwards from the end, a page at a time: a call asked for is nearly always a recent one. */
 function entriesOf(store: Store, call: string): AuditEntry[] {
   const found: AuditEntry[] = []
-  for (let end = store.log.head.seq; end > 0 && !found.some(({ kind }) => kind === 'begin'); end -= PAGE_ROWS) {
+  for (let end = store.log.head.seq; end > 0 && !found.some(({ kind }) => kind === 'begin' || kind === 'call'); end -= PAGE_ROWS) {
     const page = store.log.read({ afterSeq: Math.max(0, end - PAGE_ROWS), limit: Math.min(PAGE_ROWS, end) })
     found.unshift(
       ...page

@@ -6,7 +6,7 @@ import { QUOTA_KIND } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { KernelDeps } from '../deps.ts'
 import { CHECKPOINT_ENTRIES, JOURNAL_DELAY_MS, JOURNAL_GROUP_MAX, JOURNAL_PENDING_MAX, JOURNAL_RETRY_MS } from '../limits.ts'
-import { type AuditFacts, decodeEntry, encodeFacts } from './entry.ts'
+import { type AuditFacts, type Outcome, decodeEntry, encodeFacts } from './entry.ts'
 
 export interface JournalDeps extends KernelDeps {
   readonly store: Store
@@ -16,14 +16,22 @@ export interface JournalDeps extends KernelDeps {
   readonly charged: Set<CapabilityEntry>
 }
 
+/** A call whose begin is noted, and the group of entries it waits in. */
+export interface Begun {
+  readonly facts: AuditFacts
+  readonly group: number
+}
+
 /**
  * The order in which things become durable. Entries of calls that change nothing wait for each other, 50 ms at most;
  * a call that changes something takes those waiting along, so that the log keeps the order in which things happened.
+ * A call that ends while its begin still waits has one entry instead of two: it says both, and costs half.
  */
 export class Journal {
   readonly #deps: JournalDeps
-  #entries: string[] = []
+  #entries: AuditFacts[] = []
   #events: EventWrite[] = []
+  #group = 0
   #timer: Disposable | undefined
   #sinceCheckpoint = 0
 
@@ -35,25 +43,45 @@ export class Journal {
    * Notes an entry, to be committed with its group.
    * @throws {SomaError} `store/disk-full` when so much is waiting that the disk must be full.
    */
-  note(facts: AuditFacts): void {
+  note(facts: AuditFacts): Begun {
     if (this.#entries.length >= JOURNAL_PENDING_MAX)
       throw new SomaError('store/disk-full', 'the audit log cannot be written; calls are refused until there is space')
-    this.#entries.push(encodeFacts(facts))
+    const begun = { facts, group: this.#group }
+    this.#entries.push(facts)
     this.#arm()
+    return begun
+  }
+
+  /** Notes how a call ended that changed nothing. */
+  end(begun: Begun, at: number, outcome: Outcome): void {
+    if (this.#waits(begun)) Object.assign(begun.facts, outcome, { kind: 'call' })
+    else this.note(endOf(begun, at, outcome))
+  }
+
+  /**
+   * Commits a call's effects together with its end and everything that waits.
+   * @throws {SomaError} `store/disk-full`: the effects did not happen, what waited goes on waiting.
+   */
+  commit(begun: Begun, end: { readonly at: number; readonly outcome: Outcome }, effects: Required<Pick<Batch, 'writes' | 'events'>>): void {
+    const { at, outcome } = end
+    const ended: AuditFacts = this.#waits(begun) ? { ...begun.facts, ...outcome, kind: 'call' } : endOf(begun, at, outcome)
+    const others = this.#entries.filter((facts) => facts !== begun.facts)
+    this.#write({ writes: effects.writes, entries: [...others, ended], events: [...this.#events, ...effects.events] })
+  }
+
+  /** Commits writes that are no call's, with the entry that says so. */
+  commitSystem(facts: AuditFacts, writes: readonly RecordWrite[]): void {
+    this.#write({ writes, entries: [...this.#entries, facts], events: this.#events })
+  }
+
+  #waits({ group }: Begun): boolean {
+    return group === this.#group
   }
 
   /** Notes an event that belongs to no call, such as a crash. */
   noteEvent(event: EventWrite): void {
     if (this.#events.length < JOURNAL_PENDING_MAX) this.#events.push(event)
     this.#arm()
-  }
-
-  /**
-   * Commits a call's effects together with its entry and everything that waits.
-   * @throws {SomaError} `store/disk-full`: the effects did not happen, what waited goes on waiting.
-   */
-  commit(facts: AuditFacts, writes: readonly RecordWrite[], events: readonly EventWrite[]): void {
-    this.#write({ writes, entries: [...this.#entries, encodeFacts(facts)], events: [...this.#events, ...events] })
   }
 
   /** Commits what waits. A full disk is logged and tried again with the next group. */
@@ -81,14 +109,19 @@ export class Journal {
     this.#timer = undefined
   }
 
-  #write(batch: Required<Batch>): void {
+  #write(batch: Group): void {
     const { store, charged } = this.#deps
     // Usage first: a call that revokes a capability deletes its usage after it.
-    const committed = store.commit({ ...batch, writes: [...[...charged].map(putUsage), ...batch.writes] })
+    const committed = store.commit({
+      events: batch.events,
+      entries: batch.entries.map(encodeFacts),
+      writes: [...[...charged].map(putUsage), ...batch.writes],
+    })
     charged.clear()
     this.#disarm()
     this.#entries = []
     this.#events = []
+    this.#group++
     this.#publish(batch.events, committed)
     this.#checkpoint(committed.entries.length)
   }
@@ -104,6 +137,15 @@ export class Journal {
     this.#sinceCheckpoint = 0
     checkpointQuietly(this.#deps.store, this.#deps.log)
   }
+}
+
+/** What is committed at once. */
+interface Group extends Required<Pick<Batch, 'writes' | 'events'>> {
+  readonly entries: readonly AuditFacts[]
+}
+
+function endOf({ facts: { input: _input, ...begin } }: Begun, at: number, outcome: Outcome): AuditFacts {
+  return { ...begin, at, kind: 'end', ...outcome }
 }
 
 function putUsage({ id, usage }: CapabilityEntry): RecordWrite {

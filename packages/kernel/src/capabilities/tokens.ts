@@ -3,6 +3,7 @@ import { type PrincipalId, SomaError, type TokenId, isTokenId, randomId } from '
 import type { Store } from '@soma/store'
 import { z } from 'zod'
 import type { KernelDeps } from '../deps.ts'
+import { CHECKED_TOKENS_MAX } from '../limits.ts'
 
 export const TOKEN_KIND = 'token'
 const TokenRecord = z.strictObject({ id: z.string(), secretHash: z.string(), label: z.string(), createdAt: z.number() })
@@ -21,6 +22,8 @@ export interface IssuedToken {
 /** Bearer tokens: `soma_<id>_<secret>`. What a token may do is what its principal's capabilities say. */
 export class Tokens {
   readonly #byId = new Map<TokenId, TokenRecord>()
+  /** Texts that were checked already: a client sends the same one with every request. */
+  readonly #checked = new Map<string, PrincipalId>()
   readonly #deps: KernelDeps
 
   constructor(deps: KernelDeps) {
@@ -45,6 +48,7 @@ export class Tokens {
 
   remove(holder: PrincipalId): void {
     this.#byId.delete(tokenIdOf(holder))
+    this.#checked.clear()
   }
 
   /**
@@ -52,6 +56,15 @@ export class Tokens {
    * @throws {SomaError} `capability/unauthenticated`, the same for an unknown id and a wrong secret.
    */
   authenticate(text: string): PrincipalId {
+    const known = this.#checked.get(text)
+    if (known !== undefined) return known
+    const principal = this.#check(text)
+    if (this.#checked.size >= CHECKED_TOKENS_MAX) this.#checked.clear()
+    this.#checked.set(text, principal)
+    return principal
+  }
+
+  #check(text: string): PrincipalId {
     const [, body, secret] = /^soma_([0-9a-z]{16})_([\w-]{43})$/.exec(text) ?? []
     const id = `tok_${body}`
     const record = isTokenId(id) ? this.#byId.get(id) : undefined

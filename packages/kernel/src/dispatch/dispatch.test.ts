@@ -137,7 +137,7 @@ test('leaving a stream early cancels it, and so does an abort before anybody rea
   assert.equal(kernel.kernel.stats().active, 0)
   const { entries } = await kernel.calls.call('audit.list', {})
   assert.deepEqual(
-    entries.filter(({ name, kind }) => name === 'model.generate' && kind === 'end').map(({ status }) => status),
+    entries.filter(({ name, kind }) => name === 'model.generate' && kind === 'call').map(({ status }) => status),
     ['call/cancelled', 'call/cancelled'],
   )
 })

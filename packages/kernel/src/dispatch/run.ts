@@ -1,5 +1,6 @@
 import { type CallId, type SomaError, abortError, toSomaError } from '@soma/core'
 import type { CallContext, CallDefinition, Caller, PackedFrame } from '@soma/spec'
+import type { Begun } from '../audit/journal.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { StagedEffects } from './effects.ts'
 
@@ -31,6 +32,8 @@ export class Run implements Arrival {
   inputFrame: PackedFrame | undefined = undefined
   inputBytes = 0
   capabilities: readonly CapabilityEntry[] = []
+  /** Set by `begin`: from then on an end is owed to the audit log. */
+  begun: Begun | undefined = undefined
   effects: StagedEffects | undefined = undefined
   attachments: Promise<string> | string | null = null
   /** What the handler returned: an output, a promise of one, or a stream. */

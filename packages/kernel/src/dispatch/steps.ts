@@ -1,6 +1,6 @@
 import { NAME_LENGTH_MAX, SomaError, abortError, toSomaError } from '@soma/core'
 import { type CallContext, type Caller, type Handlers, type Need, callDefinition, isCallName, packFrame, parseInput } from '@soma/spec'
-import type { AuditFacts } from '../audit/entry.ts'
+import type { AuditFacts, Outcome } from '../audit/entry.ts'
 import type { Journal } from '../audit/journal.ts'
 import type { Capabilities } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
@@ -60,19 +60,8 @@ export function chargeQuota(run: Run, { clock, charged }: StepDeps): void {
 
 /** Notes that the call begins, and starts hashing what it carries. */
 export function begin(run: Run, { clock, journal }: StepDeps): void {
-  const { callId, caller, name, inputFrame } = run
-  const { principal, face } = caller
-  const [first] = run.capabilities
-  journal.note({
-    at: clock.now(),
-    kind: 'begin',
-    call: callId,
-    name,
-    principal,
-    face,
-    ...(first && { capability: first.id }),
-    ...(inputFrame && { digest: headerDigest(inputFrame) }),
-  })
+  const { inputFrame } = run
+  run.begun = journal.note({ ...identity(run, clock.now()), kind: 'begin', ...(inputFrame && { input: headerDigest(inputFrame) }) })
   run.attachments = inputFrame ? attachmentsDigest(inputFrame) : null
   run.inputFrame = undefined
 }
@@ -120,11 +109,11 @@ class RunContext implements CallContext {
  * Failing to commit fails the call, and is noted like any failure.
  */
 export function end(run: Run, deps: StepDeps, attachments: string | null): void {
-  const { effects, definition } = run
-  if (run.error || !effects || !definition?.mutates) return note(run, deps, attachments)
+  const { effects, definition, begun } = run
+  if (run.error || !effects || !begun || !definition?.mutates) return note(run, deps, attachments)
   try {
     effects.check()
-    deps.journal.commit(endFacts(run, deps, attachments), effects.writes, effects.events)
+    deps.journal.commit(begun, { at: deps.clock.now(), outcome: outcome(run, deps, attachments) }, effects)
   } catch (thrown) {
     run.error = toSomaError(thrown)
     return note(run, deps, attachments)
@@ -133,29 +122,30 @@ export function end(run: Run, deps: StepDeps, attachments: string | null): void 
 }
 
 function note(run: Run, deps: StepDeps, attachments: string | null): void {
-  deps.journal.note(endFacts(run, deps, attachments))
+  const now = deps.clock.now()
+  const ended = outcome(run, deps, attachments)
+  if (run.begun) deps.journal.end(run.begun, now, ended)
+  else deps.journal.note({ ...identity(run, now), kind: 'end', ...ended })
   if (run.error) return
   for (const event of run.effects?.events ?? []) deps.journal.noteEvent(event)
   run.effects?.finish()
 }
 
-function endFacts(run: Run, { clock }: StepDeps, attachments: string | null): AuditFacts {
-  const { callId, caller, error, output } = run
+/** Who called what, by which authority. */
+function identity({ callId, caller, name, capabilities: [first] }: Run, at: number): Omit<AuditFacts, 'kind'> {
   const { principal, face } = caller
-  const [first] = run.capabilities
+  return { at, call: callId, name: name.slice(0, NAME_LENGTH_MAX), principal, face, ...(first && { capability: first.id }) }
+}
+
+function outcome({ error, output, effects, startedAt }: Run, { clock }: StepDeps, attachments: string | null): Outcome {
+  const durationUs = Math.round((clock.monotonic() - startedAt) * 1000)
+  if (error) return { status: error.code, durationUs, ...(attachments !== null && { attachments }) }
   return {
-    at: clock.now(),
-    kind: 'end',
-    call: callId,
-    name: run.name.slice(0, NAME_LENGTH_MAX),
-    principal,
-    face,
-    ...(first && { capability: first.id }),
-    ...(!error && output !== undefined && { digest: headerDigest(packFrame(output)) }),
+    status: 'ok',
+    durationUs,
+    ...(output !== undefined && { output: headerDigest(packFrame(output)) }),
     ...(attachments !== null && { attachments }),
-    status: error ? error.code : 'ok',
-    durationUs: Math.round((clock.monotonic() - run.startedAt) * 1000),
-    ...(!error && run.effects && run.effects.writes.length > 0 && { effects: run.effects.audited() }),
+    ...(effects && effects.writes.length > 0 && { effects: effects.audited() }),
   }
 }
 

@@ -10,7 +10,8 @@ export const AuditEntrySchema = z
     seq: z.number().int().positive(),
     at: Timestamp,
     hash: Digest,
-    kind: z.enum(['begin', 'end', 'system']),
+    /** `call`: begun and ended before its group was committed, which most are. `begin` and `end`: a longer one. */
+    kind: z.enum(['call', 'begin', 'end', 'system']),
     call: CallIdSchema.nullable(),
     /** Call name, or what the system did: `system.started`. */
     name: z.string(),
@@ -18,14 +19,16 @@ export const AuditEntrySchema = z
     face: z.string(),
     /** Capability that allowed it; null when refused. */
     capability: CapabilityIdSchema.nullable(),
-    /** Begin: digest of the input without attachments. End: digest of the output. */
-    digest: Digest.nullable(),
-    /** End: digest of the input's attachments, where there were any. */
+    /** Digest of the input without attachments; in `call` and `begin`. */
+    input: Digest.nullable(),
+    /** Digest of the input's attachments, where there were any; in `call` and `end`, as is all that follows. */
     attachments: Digest.nullable(),
-    /** End: `ok` or an error code. */
+    /** Digest of the output without attachments. */
+    output: Digest.nullable(),
+    /** `ok` or an error code. */
     status: z.string().nullable(),
     durationUs: z.number().nullable(),
-    /** End: records the call wrote, each `kind/key` with the digest of its new contents; null for a deletion. */
+    /** Records the call wrote, each `kind/key` with the digest of its new contents; null for a deletion. */
     effects: z.array(z.strictObject({ record: z.string(), digest: Digest.nullable() })),
   })
   .meta({ id: 'AuditEntry' })
