@@ -20,6 +20,8 @@ export class InstallProgress {
   readonly #lines: RedrawnLines
   readonly #transfer = new Transfer()
   readonly #indent: string
+  #summarised = false
+  #completed = false
   #shownAtMs = Number.NEGATIVE_INFINITY
 
   /** @param indent put before every line. */
@@ -45,7 +47,9 @@ export class InstallProgress {
   #downloaded(event: FileProgress, now: number): void {
     const complete = this.#transfer.files.every((file) => file.receivedBytes === file.sizeBytes)
     const interval = this.#terminal.animated ? REDRAW_MS : PROGRESS_LINE_MS
-    if (!complete && now - this.#shownAtMs < interval) return
+    // The end is always shown, and only once.
+    if (complete ? this.#completed : now - this.#shownAtMs < interval) return
+    this.#completed = complete
     this.#shownAtMs = now
     if (this.#terminal.animated) this.#lines.draw(this.#bars())
     else this.#terminal.note(this.#indent + this.#plainLine(event))
@@ -53,8 +57,18 @@ export class InstallProgress {
 
   #happened(event: Occurrence): void {
     this.#lines.clear()
+    if (event.type !== 'retry') this.#summarise()
     this.#terminal.note(this.#indent + describe(event, this.#terminal.stderrPaint))
     if (this.#terminal.animated && event.type === 'retry') this.#lines.draw(this.#bars())
+  }
+
+  /** Once the bars have gone, one line says what they showed. */
+  #summarise(): void {
+    const { files, total, bytesPerSecond } = this.#transfer
+    if (files.length === 0 || this.#summarised) return
+    this.#summarised = true
+    const resumed = total.resumedBytes > 0 ? `, ${formatBytes(total.resumedBytes)} of it in an earlier run` : ''
+    this.#terminal.note(`${this.#indent}downloaded ${formatBytes(total.receivedBytes)}${resumed}${formatSpeed(bytesPerSecond, undefined)}`)
   }
 
   #bars(): string[] {
@@ -84,7 +98,8 @@ type Occurrence = Exclude<InstallEvent, { type: 'download' }>
 const descriptions: { readonly [Type in Occurrence['type']]: (event: Extract<Occurrence, { type: Type }>, paint: Paint) => string } = {
   resolved: ({ reference, version, files, sizeBytes }, paint) => {
     const size = sizeBytes === null ? '' : `, ${formatBytes(sizeBytes)}`
-    return `${paint.bold(inline(reference))} is version ${inline(version)}: ${plural(files, 'file')}${size}`
+    const named = reference.includes(version) ? '' : ` is version ${inline(version)}`
+    return `${paint.bold(inline(reference))}${named}: ${plural(files, 'file')}${size}`
   },
   retry: ({ path, attempt, delayMs, reason }, paint) =>
     paint.yellow(`${inline(path)}: attempt ${attempt} in ${formatDuration(delayMs)} (${inline(reason)})`),
