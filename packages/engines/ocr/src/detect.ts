@@ -23,7 +23,10 @@ export async function detectLines(detector: InferenceSession, picture: Pixels, p
 function detectorSize({ width, height }: Pixels, pixelsMax: number): { width: number; height: number } {
   const shrink = Math.min(1, Math.sqrt(pixelsMax / (width * height)))
   const side = (length: number): number => Math.max(1, Math.round((length * shrink) / SIDE_MULTIPLE)) * SIDE_MULTIPLE
-  return { width: side(width), height: side(height) }
+  const [across, down] = [side(width), side(height)]
+  // A picture of one row of pixels becomes 32 high: its length must give way.
+  const longest = (other: number): number => Math.max(1, Math.floor(pixelsMax / other / SIDE_MULTIPLE)) * SIDE_MULTIPLE
+  return { width: Math.min(across, longest(down)), height: Math.min(down, longest(across)) }
 }
 
 async function textMap(detector: InferenceSession, { data, width, height }: Pixels): Promise<TextMap> {

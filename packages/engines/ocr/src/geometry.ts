@@ -63,7 +63,8 @@ function edgeAngle(from: Point, to: Point): number {
 }
 
 /** Andrew's monotone chain: lower and upper half over points sorted by x. */
-function convexHull(points: readonly Point[]): Point[] {
+function convexHull(points: readonly Point[]): readonly Point[] {
+  if (points.length === 1) return points
   const sorted = [...points].sort((a, b) => a.x - b.x || a.y - b.y)
   const lower = halfHull(sorted)
   const upper = halfHull(sorted.reverse())

@@ -116,5 +116,8 @@ function tooLarge(unit: string, actual: number, limit: number): Error {
 }
 
 function asUnreadable(error: unknown): Error {
-  return isSomaError(error) ? error : unreadable(`cannot be decoded: ${messageOf(error).split('\n')[0]}`, { cause: error })
+  if (isSomaError(error)) return error
+  const message = messageOf(error)
+  if (/^timeout:/m.test(message)) return unreadable(`takes more than ${DECODE_SECONDS_MAX} s to decode: scale it down`, { cause: error })
+  return unreadable(`cannot be decoded: ${message.split('\n')[0]}`, { cause: error })
 }

@@ -19,7 +19,7 @@ export async function readInputFile(path: string): Promise<Uint8Array> {
     throw unreadable(`${path} cannot be opened: ${messageOf(cause)}`, { cause, details: { path } })
   }
   await using opened = file
-  return readWhole(opened, path)
+  return await readWhole(opened, path)
 }
 
 async function readWhole(file: FileHandle, path: string): Promise<Uint8Array> {

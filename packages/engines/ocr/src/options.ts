@@ -4,7 +4,7 @@ import { WORKING_PIXELS_MAX } from './limits.ts'
 
 /** What whoever loads the model may set, as `LoadOptions.settings`. */
 const SettingsSchema = z.strictObject({
-  /** Pixels the picture is scaled down to for finding lines. 1,280 × 960: one A4 page finds 8-point print, in 0.5 s on one core. */
+  /** Pixels the picture is scaled down to for finding lines. 1,280 × 960 find 6-point print on A4, in 0.5 s on one core. */
   detectionPixels: z
     .number()
     .int()
