@@ -75,7 +75,7 @@ export function figures(samples: readonly number[]): Figures {
 }
 
 /** Milliseconds of `count` runs of `work`, divided by `count`: for work too short to be timed alone. */
-export async function timed(count: number, work: () => Promise<unknown> | unknown): Promise<number> {
+export async function timed(count: number, work: () => unknown): Promise<number> {
   const start = performance.now()
   for (let index = 0; index < count; index++) await work()
   return (performance.now() - start) / count

@@ -4,4 +4,4 @@ import { run } from './run.ts'
 await run('types', ['tsc', '-b'])
 await run('lint', ['oxlint', '--type-aware', '--deny-warnings'])
 await run('format', ['oxfmt', '--check'])
-await run('unused code', ['knip', '--no-progress'])
+await run('unused code', ['knip', '--no-progress', '--no-config-hints'])

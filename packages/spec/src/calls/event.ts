@@ -25,7 +25,10 @@ export const eventList = defineCall({
 export const eventSubscribe = defineCall({
   name: 'event.subscribe',
   summary: 'Receive events as they happen; from `afterSeq` on, kept ones first. A slow subscriber is told how many it missed.',
-  input: z.strictObject({ names: z.array(EventPattern).min(1).max(32).default(['*']), afterSeq: z.number().int().nonnegative().optional() }),
+  input: z.strictObject({
+    names: z.array(EventPattern).min(1).max(32).default(['*']),
+    afterSeq: z.number().int().nonnegative().optional(),
+  }),
   events: EventSchema,
   output: Nothing,
   endless: true,

@@ -6,7 +6,10 @@ export const ConfigSchema = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').describe('Least severe level that is logged'),
-      format: z.enum(['auto', 'json', 'text']).default('auto').describe('Form of a log line; auto is text on a terminal and JSON elsewhere'),
+      format: z
+        .enum(['auto', 'json', 'text'])
+        .default('auto')
+        .describe('Form of a log line; auto is text on a terminal and JSON elsewhere'),
     })
     .prefault({}),
   http: z
