@@ -22,10 +22,12 @@ const allowed = new Set([
   'ROCR_VISIBLE_DEVICES',
 ])
 
-/**
- * glibc otherwise keeps freed memory for itself: with onnxruntime 294 MB stayed after a release, with this 85 MB.
- */
-const always = { MALLOC_TRIM_THRESHOLD_: '131072' }
+const always = {
+  // glibc otherwise keeps freed memory for itself: with onnxruntime 294 MB stayed after a release, with this 85 MB.
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  // onnxruntime 1.30 otherwise reports to its maker and leaves a device id in ~/.cache, on Linux too.
+  ORT_DISABLE_TELEMETRY: '1',
+}
 
 /** The environment of a child process: ours by allow-list, then `extra`. */
 export function childEnvironment(own: Environment, extra: Readonly<Record<string, string>> = {}): Record<string, string> {

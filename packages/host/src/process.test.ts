@@ -126,9 +126,16 @@ describe('a child process', () => {
       NODE_V8_COVERAGE: _coverage,
       ...seen
     } = JSON.parse(chunk.toString()) as Record<string, string>
-    assert.deepEqual(seen, { PATH: env.PATH, HOME: '/home/me', LC_ALL: 'C', SOMA_ENGINE: 'echo', MALLOC_TRIM_THRESHOLD_: '131072' })
+    assert.deepEqual(seen, {
+      PATH: env.PATH,
+      HOME: '/home/me',
+      LC_ALL: 'C',
+      SOMA_ENGINE: 'echo',
+      MALLOC_TRIM_THRESHOLD_: '131072',
+      ORT_DISABLE_TELEMETRY: '1',
+    })
     await child.exited
-    assert.deepEqual(childEnvironment({ TOKEN: 'x' }), { MALLOC_TRIM_THRESHOLD_: '131072' })
+    assert.deepEqual(childEnvironment({ TOKEN: 'x' }), { MALLOC_TRIM_THRESHOLD_: '131072', ORT_DISABLE_TELEMETRY: '1' })
   })
 })
 
