@@ -6,8 +6,8 @@ import type { Match, Route } from './routes.ts'
 
 export const JSON_CONTENT_TYPE = 'application/json'
 
-/** The parts of a request that an input is made of. */
-export interface RequestParts extends Match {
+/** What of a request its input is made of, besides its path. */
+export interface RequestContent {
   /** Without `?`. */
   readonly query: string
   /** The Content-Type header, if any. */
@@ -21,7 +21,7 @@ type Fields = Readonly<Record<string, unknown>>
  * The call's input: body, query and path together. Whether it is valid is the call's business.
  * @throws {SomaError} `call/malformed`, `call/unsupported-media-type`; `call/invalid-input` for a field given twice.
  */
-export function readInput({ route, parameters, query, contentType, body }: RequestParts): unknown {
+export function readInput({ route, parameters }: Match, { query, contentType, body }: RequestContent): unknown {
   const type = mediaType(contentType)
   const raw = body.byteLength > 0 && type !== JSON_CONTENT_TYPE && type !== FRAME_CONTENT_TYPE ? rawReader(route, type) : undefined
   const search = query === '' ? undefined : new URLSearchParams(query)
@@ -76,7 +76,7 @@ export function mediaType(contentType: string | undefined): string {
 
 /** A value as JSON text, tensors with `values`: binary never hides in JSON. */
 export function encodeJson(value: unknown, binary: boolean): string {
-  return JSON.stringify(binary ? withoutBinary(value) : value) ?? 'null'
+  return JSON.stringify(binary && holdsBytes(value) ? withoutBinary(value) : value) ?? 'null'
 }
 
 /** A value as one frame, tensors as attachments. */
@@ -84,19 +84,23 @@ export function encodeBinary(value: unknown): readonly Uint8Array[] {
   return encodeFrame(value)
 }
 
-/** The same value where it holds no tensor; else a copy along the way to it. */
-function withoutBinary(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return mapChanged(value)
-  if (isTensor(value)) return tensorValues(value)
-  const entries = Object.entries(value)
-  const changed = entries.map(([key, item]) => [key, withoutBinary(item)] as const)
-  return changed.every(([, item], index) => item === entries[index]?.[1]) ? value : Object.fromEntries(changed)
+/** Looks before anything is copied: most values that may hold tensors are large or many, and hold none. */
+function holdsBytes(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (value instanceof Uint8Array) return true
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object' && holdsBytes(item)) return true
+    return false
+  }
+  for (const key in value) if (holdsBytes((value as Fields)[key])) return true
+  return false
 }
 
-function mapChanged(items: readonly unknown[]): readonly unknown[] {
-  if (!items.some((item) => typeof item === 'object' && item !== null)) return items
-  return items.map(withoutBinary)
+function withoutBinary(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutBinary)
+  if (isTensor(value)) return tensorValues(value)
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutBinary(item)]))
 }
 
 function isTensor(value: object): value is Tensor {

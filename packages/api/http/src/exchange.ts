@@ -95,7 +95,7 @@ export class Exchange {
     const caller = identify(this.request, dispatcher)
     const contentType = this.request.headers['content-type']
     const body = RequestBody.announced(this.request) ? await this.#read(match.route) : nothing
-    const input = readInput({ ...match, query, contentType, body })
+    const input = readInput(match, { query, contentType, body })
     this.#controller = new AbortController()
     if (this.#response.destroyed) return
     const dispatched = await dispatcher.dispatch(caller, match.route.name, input, {
@@ -140,9 +140,9 @@ export class Exchange {
     })
   }
 
-  #send(reply: Reply): void {
+  #send({ headers = {}, ...reply }: Reply): void {
     if (this.#response.destroyed) return
-    const headers: Record<string, string | number> = { ...reply.headers, [CALL_HEADER]: this.#id() }
+    headers[CALL_HEADER] = this.#id()
     if (this.request.method === 'GET') headers['cache-control'] = 'no-store'
     if (this.#parts.isStopping()) headers['connection'] = 'close'
     sendReply(this.#response, { ...reply, headers }, this.#parts.limits.stallMsMax)

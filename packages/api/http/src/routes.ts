@@ -41,6 +41,8 @@ export interface Match {
   readonly parameters: Readonly<Record<string, string>>
 }
 
+const none: Match['parameters'] = {}
+
 /** A step of a path. Literal steps win over parameters: `/v1/models/verify` is not a model. */
 interface Step {
   readonly literals: Map<string, Step>
@@ -51,6 +53,8 @@ interface Step {
 /** Finds the call behind a method and a path. Derived from the table alone. */
 export class RouteTable {
   readonly #root = newStep()
+  /** Paths without parameters, which most requests have, are found in one look. */
+  readonly #literal = new Map<string, Route>()
   readonly routes: readonly Route[]
 
   constructor(table: Readonly<Record<string, CallDefinition>>) {
@@ -63,6 +67,11 @@ export class RouteTable {
    * @throws {SomaError} `call/malformed` when a parameter is not percent-encoded UTF-8.
    */
   find(method: string, path: string): Match | { readonly allow: readonly string[] } {
+    const route = this.#literal.get(`${method} ${path}`)
+    return route ? { route, parameters: none } : this.#walk(method, path)
+  }
+
+  #walk(method: string, path: string): Match | { readonly allow: readonly string[] } {
     const segments = path.split('/')
     const allow: string[] = []
     for (const [step, values] of candidates(this.#root, segments, 1, [])) {
@@ -74,6 +83,7 @@ export class RouteTable {
   }
 
   #add(route: Route): void {
+    if (route.parameters.length === 0) this.#literal.set(route.definition.http, route)
     let step = this.#root
     for (const segment of route.path.split('/').slice(1)) {
       step = segment.startsWith('{') ? (step.parameter ??= newStep()) : literalStep(step, segment)

@@ -50,7 +50,8 @@ test('every call is documented: path, parameters, body, stream, errors', () => {
   }
   assert.deepEqual(Object.keys(components.securitySchemes), ['bearer'])
   const text = JSON.stringify({ paths, components })
-  for (const [, id] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) assert.ok(Object.hasOwn(components.schemas, id ?? ''), id ?? 'no id')
+  for (const [, id] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g))
+    assert.ok(Object.hasOwn(components.schemas, id ?? ''), id ?? 'no id')
 })
 
 test('metrics of any text parse as Prometheus exposition, values and labels intact', () => {
