@@ -103,14 +103,13 @@ async function npmInstall() {
   const { command, args } = npmCommand()
   // npm rewrites its record last: without it, an install that was killed half-way is not taken for a whole one.
   rmSync(join(modules, '.package-lock.json'), { force: true })
-  // Not `npm ci`: it refuses a lock file that lacks other platforms' optional packages. Versions and hashes are the lock
-  // file's all the same. No dependency needs its install script, and npm before 11.19 would run them all.
-  const options = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', ...cacheOptions()]
+  // No dependency needs its install script, and npm before 11.19 would run them all.
+  const options = ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', ...cacheOptions()]
   const { code, signal } = await finish(spawn(command, [...args, ...options], { cwd: root, stdio: ['ignore', 2, 2] }), 'npm')
   if (signal) process.kill(process.pid, signal)
   if (code !== 0)
     throw new BootstrapError(
-      `npm install failed (exit code ${code}), see above.\n` +
+      `npm ci failed (exit code ${code}), see above.\n` +
         'next: check the network and the registry (`npm ping`; a proxy goes into HTTPS_PROXY), then run the same command again.',
     )
   console.error(`Dependencies are ready (${((Date.now() - started) / 1000).toFixed(0)} s).`)
