@@ -1,6 +1,6 @@
 import { SomaError } from '@soma/core'
 import type { CallEvent, CallInput, CallName, CallOptions, CallOutput, CallStream, Calls, StreamingCallName } from '@soma/spec'
-import { checkDepth } from './depth.ts'
+import { tooDeep } from './depth.ts'
 import { clientCalls } from './generated/calls.ts'
 import type { Transport } from './transport.ts'
 
@@ -36,12 +36,13 @@ export interface Soma extends Nouns, Calls, AsyncDisposable {}
 /** Puts the types of the call table on a transport. */
 export function createSoma(transport: Transport): Soma {
   const calls: AnyCalls = {
-    call: async (name, input, options) => {
-      check(name, input)
-      return transport.call(name, input, options)
+    call: (name, input, options) => {
+      const refusal = refusalOf(name, input)
+      return refusal ? Promise.reject(refusal) : transport.call(name, input, options)
     },
     stream: (name, input, options) => {
-      check(name, input)
+      const refusal = refusalOf(name, input)
+      if (refusal) throw refusal
       return transport.stream(name, input, options)
     },
   }
@@ -63,8 +64,8 @@ function nouns(calls: AnyCalls): Record<string, Record<string, unknown>> {
   return objects
 }
 
-function check(name: string, input: unknown): void {
-  if (!Object.hasOwn(clientCalls, name))
-    throw new SomaError('call/unknown', `there is no system call "${name}"; \`soma calls\` lists them`, { details: { name } })
-  checkDepth(input)
+/** What keeps a call from being sent at all. */
+function refusalOf(name: string, input: unknown): SomaError | undefined {
+  if (Object.hasOwn(clientCalls, name)) return tooDeep(input)
+  return new SomaError('call/unknown', `there is no system call "${name}"; \`soma calls\` lists them`, { details: { name } })
 }
