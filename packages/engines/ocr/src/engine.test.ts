@@ -11,7 +11,7 @@ import { crc32, deflateSync } from 'node:zlib'
 import { type ErrorCode, isSomaError, silentLog } from '@soma/core'
 import { type LoadedModel, type Tensor, decodeStrings, decodeValues, encodeStrings } from '@soma/spec'
 import { type ModelFixture, engineCompliance, layOut } from '@soma/testkit/engine'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { createEngine } from './engine.ts'
 import { descriptor } from './index.ts'
 
@@ -32,7 +32,7 @@ const receipt = await readFile(new URL('receipt.png', example))
 const truth = await readFile(new URL('receipt.txt', example), 'utf8')
 
 type Region = Readonly<Record<'left' | 'top' | 'width' | 'height', number>>
-const cut = (region: Region): sharp.Sharp => sharp(receipt).extract(region)
+const cut = (region: Region): Sharp => sharp(receipt).extract(region)
 /** Parts of the receipt, and what is written there. */
 const parts: ReadonlyArray<{ readonly region: Region; readonly text: string }> = [
   { region: { left: 60, top: 750, width: 200, height: 50 }, text: 'TOTAL GBP' },
@@ -135,7 +135,7 @@ describe('the ocr engine', () => {
     }
   })
 
-  const encodings: Record<string, (picture: sharp.Sharp) => sharp.Sharp> = {
+  const encodings: Record<string, (picture: Sharp) => Sharp> = {
     JPEG: (picture) => picture.jpeg(),
     'progressive JPEG': (picture) => picture.jpeg({ progressive: true }),
     'CMYK JPEG': (picture) => picture.toColourspace('cmyk').jpeg(),
