@@ -65,7 +65,12 @@ export class RequestBody {
         // What still comes is dropped by whoever sends the refusal.
         if (refusal) request.removeAllListeners('data').pause()
       })
-      request.on('end', () => resolve(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)))
+      request.on('end', () => {
+        const [only = Buffer.alloc(0)] = parts
+        resolve(parts.length < 2 ? only : Buffer.concat(parts))
+        // The request lives as long as its call; its pieces need not.
+        parts.length = 0
+      })
       request.on('close', () => {
         // Errors are costly to make, and every request closes.
         if (!request.readableEnded) reject(new SomaError('call/cancelled', 'the client went away while sending its request'))

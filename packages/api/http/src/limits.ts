@@ -25,8 +25,8 @@ export const CHECK_EVERY_MS = 2000
 export const STALL_MS_MAX = 60_000
 /** Server-sent event streams say something this often, so that proxies keep them open and dead clients are noticed. */
 export const HEARTBEAT_MS = 15_000
-/** Request bodies in memory at once, of all calls together; more are refused for the moment. */
-export const BODIES_BYTES_MAX = 1024 * 1024 * 1024
+/** Request bodies in memory at once, of all calls together: two of the largest. Decoding copies them once more. */
+export const BODIES_BYTES_MAX = 512 * 1024 * 1024
 /** After refusing a body, how long its rest is read and dropped: closing at once would make the client lose the answer. */
 export const LINGER_MS = 1000
 /** A tensor's elements in a JSON answer: 16 Mi numbers are already 200 MB of text. Frames have no such limit. */
