@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, before, after, describe, test } from 'node:test'
 import { type CallName, callNames, callTable } from '@soma/spec'
-import { SomaError, type Soma, connectHttp, isSomaError, tensor } from '@soma/sdk'
+import { type Soma, connectHttp, isSomaError, tensor } from '@soma/sdk'
 import { TestDaemon } from './daemon.ts'
 
 interface AnyCalls {
@@ -44,7 +44,7 @@ describe('a daemon answers the same over HTTP and its socket', () => {
     const failures = await Promise.all(
       [socket, http].flatMap((soma) => [
         soma.model.show({ model: 'nothing-of-this-name' }).catch(problemOf),
-        soma.capability.revoke({ capability: 'cap_0000000000000000' as never }).catch(problemOf),
+        soma.capability.revoke({ capability: 'cap_0000000000000000' }).catch(problemOf),
         (soma as AnyCalls).call('event.list', { limit: -1 }).catch(problemOf),
       ]),
     )
@@ -84,10 +84,10 @@ describe('a daemon answers the same over HTTP and its socket', () => {
     for (const soma of [socket, http]) {
       const events = soma.event.subscribe({ names: ['system.configured'] })[Symbol.asyncIterator]()
       const next = events.next()
+      const state = { heard: false }
+      void next.finally(() => (state.heard = true))
       // The subscription may begin after the first change: change until it is heard.
-      let heard = false
-      void next.finally(() => (heard = true))
-      for (let level = 0; !heard; level++) await socket.system.configure({ set: { 'log.level': level % 2 === 0 ? 'warn' : 'info' } })
+      for (let count = 0; !state.heard; count++) await socket.system.configure({ set: { 'log.level': count % 2 === 0 ? 'warn' : 'info' } })
       assert.equal((await next).value?.name, 'system.configured')
       await events.return?.()
     }
@@ -96,7 +96,7 @@ describe('a daemon answers the same over HTTP and its socket', () => {
 
 function problemOf(error: unknown): unknown {
   assert.ok(isSomaError(error))
-  return (error as SomaError).toProblem()
+  return error.toProblem()
 }
 
 /** Inputs that pass the schema, so that the refusal is about rights. */
