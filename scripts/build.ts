@@ -53,7 +53,14 @@ const results = [
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
   }),
-  await build({ ...common, entryPoints: { somad: join(root, 'packages/daemon/src/main.ts') }, banner: withRequire }),
+  // Split, too: what a source needs is loaded by its first install, not by every start.
+  await build({
+    ...common,
+    entryPoints: { somad: join(root, 'packages/daemon/src/main.ts') },
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    banner: withRequire,
+  }),
   await build({ ...common, entryPoints: Object.fromEntries(ids.map((id) => [`engines/${id}`, engineMain(id)])), banner: withRequire }),
 ]
 for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFiles)) {
