@@ -7,6 +7,7 @@ import {
   abortError,
   assert as invariant,
   canonicalJson,
+  isJson,
   createSeededRng,
   defined,
   isBlobDigest,
@@ -22,6 +23,26 @@ import {
 import manifest from '../package.json' with { type: 'json' }
 
 test('the version is the one of package.json', () => assert.equal(VERSION, manifest.version))
+
+test('isJson knows what JSON can say, and how deep', () => {
+  fc.assert(fc.property(fc.jsonValue({ maxDepth: 10 }), (value) => assert.ok(isJson(value, 64))))
+  for (const other of [
+    undefined,
+    NaN,
+    Infinity,
+    1n,
+    () => 1,
+    Symbol('s'),
+    new Uint8Array(1),
+    new Date(0),
+    new Map(),
+    [undefined],
+    { a: [NaN] },
+  ])
+    assert.ok(!isJson(other, 64), typeof other)
+  assert.ok(isJson([[]], 1) && !isJson([[[]]], 1))
+  assert.ok(isJson(Object.assign(Object.create(null) as object, { a: 1 }), 1))
+})
 
 test('parseJson gives what JSON.parse gives, and typed errors for the rest', () => {
   fc.assert(

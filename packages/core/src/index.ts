@@ -20,7 +20,7 @@ export {
   parseBlobDigest,
 } from './ids.ts'
 export { FRAME_BODY_BYTES_MAX, FRAME_HEADER_BYTES_MAX, JSON_DEPTH_MAX, NAME_LENGTH_MAX } from './limits.ts'
-export { type Json, canonicalJson, parseJson } from './json.ts'
+export { type Json, canonicalJson, isJson, parseJson } from './json.ts'
 export { type Log, type LogFields, type LogLevel, type LogOptions, type LogRecord, createLog, logLevels, redact, silentLog } from './log.ts'
 export { type Rng, createSeededRng, randomId, randomInteger } from './rng.ts'
 export { VERSION } from './version.ts'

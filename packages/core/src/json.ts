@@ -36,6 +36,24 @@ function isDeeper(value: unknown, levels: number): boolean {
   return false
 }
 
+/**
+ * Whether a value is what JSON can say, no deeper than `levels`: finite numbers, plain objects, no `undefined`, no bytes.
+ * Recursive, but only as deep as that.
+ */
+export function isJson(value: unknown, levels: number): value is Json {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || levels < 0) return false
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isJson(item, levels - 1)) return false
+    return true
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  for (const key in value) if (!isJson((value as Record<string, unknown>)[key], levels - 1)) return false
+  return true
+}
+
 /** JSON with sorted keys and no white space, so that equal values give equal digests. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item === undefined ? null : item)).join(',')}]`

@@ -4,7 +4,7 @@ import { GenerateEventSchema, GenerateRequestSchema } from '../smi/v1/generate.t
 import { SignatureSchema } from '../smi/v1/model.ts'
 import { type Tensor, TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
-import { BlobDigestSchema, ByteCount, ModelName, Nothing, Timestamp } from './values.ts'
+import { BlobDigestSchema, ByteCount, JsonSchema, ModelName, Nothing, Timestamp } from './values.ts'
 
 const Reference = z.string().min(3).max(4096)
 
@@ -104,7 +104,7 @@ export const modelShow = defineCall({
     model: ModelSummary,
     files: z.array(ModelFile),
     signature: SignatureSchema.nullable(),
-    manifest: z.record(z.string(), z.json()),
+    manifest: z.record(z.string(), JsonSchema),
     manifestYaml: z.string(),
   }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'read' }),

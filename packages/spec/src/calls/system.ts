@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
-import { ByteCount, Nothing, Timestamp } from './values.ts'
+import { ByteCount, JsonSchema, Nothing, Timestamp } from './values.ts'
 
 export const systemHealth = defineCall({
   name: 'system.health',
@@ -57,8 +57,8 @@ export const systemCalls = defineCall({
         streaming: z.boolean(),
         mutates: z.boolean(),
         errors: z.array(z.string()),
-        input: z.record(z.string(), z.json()),
-        output: z.record(z.string(), z.json()),
+        input: z.record(z.string(), JsonSchema),
+        output: z.record(z.string(), JsonSchema),
       }),
     ),
   }),
@@ -70,8 +70,8 @@ export const systemCalls = defineCall({
 export const systemEcho = defineCall({
   name: 'system.echo',
   summary: 'Return the input unchanged: measures a face, or tests a client.',
-  input: z.strictObject({ payload: z.json().default(null), tensors: z.array(TensorSchema).default([]) }),
-  output: z.strictObject({ payload: z.json(), tensors: z.array(TensorSchema) }),
+  input: z.strictObject({ payload: JsonSchema.default(null), tensors: z.array(TensorSchema).default([]) }),
+  output: z.strictObject({ payload: JsonSchema, tensors: z.array(TensorSchema) }),
   right: () => ({ resource: 'system/echo', right: 'invoke' }),
   http: 'POST /v1/system/echo',
   errors: [],
@@ -110,8 +110,8 @@ export const systemShutdown = defineCall({
 
 const Setting = z.strictObject({
   key: z.string(),
-  value: z.json(),
-  default: z.json(),
+  value: JsonSchema,
+  default: JsonSchema,
   source: z.enum(['default', 'file']),
   description: z.string(),
   needsRestart: z.boolean(),
@@ -130,7 +130,7 @@ export const systemConfiguration = defineCall({
 export const systemConfigure = defineCall({
   name: 'system.configure',
   summary: 'Change settings in the configuration file; null restores a default.',
-  input: z.strictObject({ set: z.record(z.string(), z.json()) }),
+  input: z.strictObject({ set: z.record(z.string(), JsonSchema) }),
   output: z.strictObject({ settings: z.array(Setting) }),
   right: () => ({ resource: 'system/configuration', right: 'manage' }),
   mutates: true,

@@ -14,6 +14,7 @@ import {
   encodeValues,
   tensorToJson,
 } from '../index.ts'
+import { STRINGS_MAX } from './values.ts'
 
 const integers: Readonly<Partial<Record<Dtype, readonly [number, number]>>> = {
   int8: [-128, 127],
@@ -111,6 +112,13 @@ test('string tensors that run past their end or are not UTF-8 are refused', () =
   assert.throws(() => decodeStrings(new Uint8Array([1, 0, 0, 0, 0xff])), /is not UTF-8/)
 })
 
+test('more strings than a tensor may hold are refused before they are decoded', () => {
+  const tooMany = STRINGS_MAX + 1
+  assert.throws(() => decodeStrings(new Uint8Array(4 * tooMany)), { code: 'model/input-mismatch', details: { stringsMax: STRINGS_MAX } })
+  assert.throws(() => encodeStrings(Array.from({ length: tooMany }, () => '')), { code: 'model/input-mismatch' })
+  assert.equal(decodeStrings(new Uint8Array(4 * STRINGS_MAX)).length, STRINGS_MAX)
+})
+
 test('a tensor is written with data or with values, and is the same', () => {
   const parse = (written: unknown) => TensorSchema.parse(written)
   const data = encodeValues('float32', [1, 2, 3, 4])
@@ -132,6 +140,8 @@ test('a tensor that does not add up is refused with what was expected and what c
   assert.match(problem({ name: 'x', dtype: 'float32' }), /needs either data or values/)
   assert.match(problem({ name: 'x', dtype: 'float32', values: [], data: new Uint8Array() }), /needs either/)
   assert.match(problem({ name: 'x', dtype: 'float32', data: [1] }), /binary data/)
+  assert.match(problem({ name: 'x', dtype: 'float32', values: [1, null] }), /element 1 is no number, string or boolean/)
+  assert.match(problem({ name: 'x', dtype: 'float32', values: 'text' }), /expected a flat list/)
   assert.match(problem({ name: 'x', dtype: 'float32', shape: [1.5], values: [1] }), /int/)
   assert.match(problem({ name: 'x', dtype: 'float32', shape: [2 ** 40, 2 ** 40], values: [1] }), /takes/)
   assert.match(problem({ name: 'x', dtype: 'float32', values: [1], extra: 1 }), /extra/)
