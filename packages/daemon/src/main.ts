@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { SomaError, errorCodes, toSomaError } from '@soma/core'
 import { createHostLog, openLogFile, readConfig, somaPaths, systemClock } from '@soma/host'
 import { type Config, ConfigSchema } from '@soma/spec'
-import { type Soma, createSoma } from './create-soma.ts'
+import { createSoma } from './create-soma.ts'
 
 try {
   await main()
@@ -21,10 +21,12 @@ async function main(): Promise<void> {
   const paths = somaPaths()
   const config = configuration(paths.configFile, values)
   const output = values['log-file'] === undefined ? undefined : openLogFile(values['log-file'])
-  const log = createHostLog({ level: config.log.level, clock: systemClock, ...(output && { output }) })
+  const log = createHostLog({ ...config.log, clock: systemClock, ...(output && { output }) })
+  // From the beginning: a signal that comes while it starts must not end it half-way.
+  const signalled = firstSignal()
   const soma = await createSoma({ paths, config, env: process.env, log })
   log.info('ready', { pid: process.pid, faces: soma.faces })
-  stopOnSignals(soma)
+  void signalled.then(() => soma.stop())
   process.on('unhandledRejection', (error) => {
     log.error('a failure that nobody handled', { error })
     process.exitCode = errorCodes.internal.exit
@@ -40,19 +42,21 @@ async function main(): Promise<void> {
 function configuration(path: string, values: { readonly port?: string; readonly host?: string; readonly 'log-level'?: string }): Config {
   const config = readConfig(path)
   const { port = config.http.port, host = config.http.host, 'log-level': level = config.log.level } = values
-  const changed = ConfigSchema.safeParse({ ...config, http: { ...config.http, host, port: Number(port) }, log: { level } })
+  const changed = ConfigSchema.safeParse({ ...config, http: { ...config.http, host, port: Number(port) }, log: { ...config.log, level } })
   if (changed.success) return changed.data
   const issue = changed.error.issues[0]
   throw new SomaError('config/invalid', `--${issue?.path.at(-1)?.toString()}: ${issue?.message}`)
 }
 
-/** The first signal lets calls finish; a second one does not. */
-function stopOnSignals(soma: Soma): void {
+/** Resolves at the first signal, which lets calls finish; a second one does not wait for them. */
+function firstSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
   let signals = 0
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (signals++ === 0) void soma.stop()
+      if (signals++ === 0) resolve()
       else process.exit(130)
     })
   }
+  return promise
 }

@@ -74,14 +74,16 @@ export class InstallProgress {
   #bars(): string[] {
     const { files, total, bytesPerSecond, remainingMs } = this.#transfer
     // Those under way matter more than those that are done.
-    const shown = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
+    const byProgress = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
+    const shown = byProgress.map((file) => ({ ...file, path: inline(file.path) }))
     const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length))
     const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth - this.#indent.length, nameWidth }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
-    const [only] = shown
-    if (files.length === 1 && only) return [this.#indent + formatBar({ ...only, path: inline(only.path) }, { ...options, tail })]
-    const bars = shown.map((file) => formatBar({ ...file, path: inline(file.path) }, options))
-    return [...bars, formatBar(total, { ...options, tail })].map((line) => this.#indent + line)
+    const bars =
+      shown.length === 1
+        ? shown.map((file) => formatBar(file, { ...options, tail }))
+        : [...shown.map((file) => formatBar(file, options)), formatBar(total, { ...options, tail })]
+    return bars.map((line) => this.#indent + line)
   }
 
   #plainLine(event: FileProgress): string {

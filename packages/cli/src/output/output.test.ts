@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict'
+import { stripVTControlCharacters } from 'node:util'
+import { describe, test } from 'node:test'
+import type { InstallEvent } from '@soma/spec'
+import fc from 'fast-check'
+import { createTerminal } from '../terminal.ts'
+import { formatBar } from './bar.ts'
+import { createPaint } from './color.ts'
+import { InstallProgress } from './install-progress.ts'
+import { RateMeter } from './rate.ts'
+import { formatTable } from './table.ts'
+import { displayWidth, inline, pad, printable, truncate } from './text.ts'
+import { Transfer } from './transfer.ts'
+import { formatBytes, formatDuration, plural } from './units.ts'
+
+const plain = createPaint(false)
+
+test('sizes, durations and counts read as people say them', () => {
+  assert.deepEqual([0, 999, 1000, 4_745_517, 999_999, 123_456_789, 2.5e12].map(formatBytes), [
+    '0 B',
+    '999 B',
+    '1.0 kB',
+    '4.7 MB',
+    '1000 kB',
+    '123 MB',
+    '2.5 TB',
+  ])
+  assert.deepEqual([0, 0.44, 12, 2340, 42_000, 250_000, 3_600_000, 11_520_000, 439_200_000].map(formatDuration), [
+    '0 ms',
+    '0.4 ms',
+    '12 ms',
+    '2.3 s',
+    '42 s',
+    '4 min 10 s',
+    '1 h',
+    '3 h 12 min',
+    '5 d 2 h',
+  ])
+  assert.deepEqual([plural(1, 'file'), plural(1204, 'file')], ['1 file', '1,204 files'])
+})
+
+describe('text', () => {
+  test('of any kind is cut and filled to the width it is given (seeded)', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 40 }), (text, width) => {
+        const clean = inline(text)
+        assert.ok(displayWidth(truncate(clean, width)) <= width)
+        assert.equal(displayWidth(pad(truncate(clean, width), width)), width)
+      }),
+    )
+  })
+
+  test('counts Chinese characters and emoji as two columns, accents and colours as none', () => {
+    assert.deepEqual(['abc', '漢字', 'e\u0301', '🎉', '\u001B[31mred\u001B[39m', 'ｗ'].map(displayWidth), [3, 4, 1, 2, 3, 2])
+  })
+
+  test('never carries control characters, whatever comes (seeded)', () => {
+    // eslint-disable-next-line no-control-regex -- that is the point
+    const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E]/
+    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.doesNotMatch(printable(text), control)))
+    assert.equal(printable('a\u001B]0;title\u0007\u202E'), 'a\\x1b]0;title\\x07\\x202e')
+    assert.equal(printable('\u001B[31mred\u001B[2J', true), '\u001B[31mred\\x1b[2J')
+    assert.equal(inline('a\nb\tc'), 'a\\nb c')
+  })
+})
+
+test('tables align by display width and give up room where they may', () => {
+  const rows = [
+    { name: 'ocr', what: 'reads 漢字 and much more than fits here' },
+    { name: 'a-longer-name', what: 'x' },
+  ]
+  const columns = [
+    { title: 'name', value: (row: (typeof rows)[0]) => row.name },
+    { title: 'what', value: (row: (typeof rows)[0]) => row.what, shrinks: true },
+  ]
+  assert.deepEqual(formatTable(rows, columns, { width: 30, paint: plain }), [
+    'NAME           WHAT',
+    'ocr            reads 漢字 and…',
+    'a-longer-name  x',
+  ])
+  assert.equal(formatTable(rows, columns, { width: Infinity, paint: plain })[1], 'ocr            reads 漢字 and much more than fits here')
+})
+
+describe('progress', () => {
+  const download = (path: string, receivedBytes: number, sizeBytes: number | null = 1000, resumedBytes = 0): InstallEvent => ({
+    type: 'download',
+    path,
+    receivedBytes,
+    sizeBytes,
+    resumedBytes,
+  })
+
+  test('rates are of this run and of the last seconds', () => {
+    const meter = new RateMeter()
+    assert.equal(meter.bytesPerSecond(), undefined)
+    for (let second = 0; second <= 20; second++) meter.add(second * 1000, second * (second < 10 ? 100 : 1000))
+    assert.equal(meter.bytesPerSecond(), 1000)
+  })
+
+  test('a transfer counts resumed bytes as there, and not as speed', () => {
+    const transfer = new Transfer()
+    transfer.apply({ type: 'resolved', reference: 'r', version: '1', files: 2, sizeBytes: 3000 }, 0)
+    transfer.apply(download('a', 600, 1000, 500), 0)
+    transfer.apply(download('a', 800, 1000, 500), 1000)
+    assert.equal(transfer.total.receivedBytes, 800)
+    assert.equal(transfer.bytesPerSecond, 200)
+    assert.equal(transfer.remainingMs, 1000)
+    transfer.apply(download('b', 0, null), 1000)
+    assert.equal(transfer.total.sizeBytes, 3000)
+  })
+
+  test('a bar fits every width and never passes its end (seeded)', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(2000),
+        fc.option(fc.nat(1500)),
+        fc.nat(500),
+        fc.integer({ min: 20, max: 200 }),
+        (receivedBytes, sizeBytes, resumedBytes, width) => {
+          const bar = formatBar(
+            { path: 'some-file.onnx', receivedBytes, sizeBytes, resumedBytes },
+            { paint: createPaint(true), width, nameWidth: 14, tail: '  1.0 MB/s' },
+          )
+          assert.ok(displayWidth(bar) < width || displayWidth(bar) <= 24, `${displayWidth(bar)} of ${width}`)
+          assert.ok(Number(/(\d+) %/.exec(bar)?.[1] ?? 0) <= 100)
+        },
+      ),
+    )
+  })
+
+  /** Plays events a tenth of a second apart. */
+  function play(events: readonly InstallEvent[], columns?: number): string {
+    let written = ''
+    const stream = { isTTY: columns !== undefined, columns, write: (text: string) => (written += text) }
+    let now = 0
+    const progress = new InstallProgress(createTerminal({ stdout: stream, stderr: stream, env: {} }), () => now)
+    for (const event of events) {
+      progress.show(event)
+      now += 100
+    }
+    progress.end()
+    return written
+  }
+
+  const many = Array.from({ length: 31 }, (_, index) => download('model.onnx', index * 100, 3000))
+  const verified: InstallEvent = { type: 'verify', path: 'model.onnx', digest: `sha256:${'a'.repeat(64)}` as never, sizeBytes: 3000 }
+
+  test('away from a terminal is at most one line a second, with the end always', () => {
+    const lines = play([...many, verified])
+      .trimEnd()
+      .split('\n')
+    assert.equal(lines[0], 'downloading model.onnx: 0 % 0 B / 3.0 kB')
+    assert.match(lines[1] ?? '', /^downloading model\.onnx: 33 % 1\.0 kB \/ 3\.0 kB {2}1\.0 kB\/s {2}2\.0 s left$/)
+    assert.deepEqual(
+      lines.slice(-3).map((line) => line.slice(0, 22)),
+      ['downloading model.onnx', 'downloaded 3.0 kB  1.0', 'verified model.onnx  3'],
+    )
+    assert.ok(lines.length <= 6, lines.join('\n'))
+  })
+
+  test('on a terminal is drawn over itself and leaves only what happened', () => {
+    const written = play([...many, verified], 80)
+    assert.ok(written.includes('\u001B[1A\r'))
+    assert.ok(written.endsWith(`\u001B[32mverified\u001B[39m model.onnx  3.0 kB  \u001B[2msha256:${'a'.repeat(12)}\u001B[22m\n`))
+    for (const line of stripVTControlCharacters(written).split(/[\r\n]+/)) assert.ok(line.length < 80, line)
+  })
+
+  test('of several files shows each and their total, and names cannot draw', () => {
+    const written = play([download('a\u001B[2J.onnx', 10), download('b.onnx', 500), download('b.onnx', 600)], 100)
+    const text = stripVTControlCharacters(written)
+    assert.match(text, /total/)
+    assert.ok(!written.includes('\u001B[2J'))
+    assert.match(text, /a\\x1b\[2J\.onnx/)
+  })
+})
