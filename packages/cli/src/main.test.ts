@@ -29,7 +29,7 @@ interface Started {
   readonly child: ChildProcessByStdio<null, Readable, Readable>
   readonly ended: Promise<Ended>
   /** Resolves once standard error holds `text`. */
-  said(text: string): Promise<void>
+  readonly said: (text: string) => Promise<void>
 }
 
 function start(args: readonly string[]): Started {
