@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { type BuildOptions, type BuildResult, build } from 'esbuild'
 import { directImports } from './direct-imports.ts'
 
 /**
- * Builds what a release runs, into `dist/`: `soma.mjs` (the command), `somad.mjs` (the daemon), `engines/<id>.mjs`.
+ * Builds what a release runs, into `dist/`: `soma` and `soma.mjs` (the command), `somad.mjs` (the daemon), `engines/<id>.mjs`.
  * Bundled, because a program of one file starts in a tenth of the time of one of 300.
  */
 
@@ -43,6 +43,15 @@ const withRequire = {
   js: "import { createRequire as createRequire_ } from 'node:module'; const require = createRequire_(import.meta.url);",
 }
 
+/** What goes on PATH: the command with the Node that npm brought, because the machine's own may be too old. */
+const launcher = `#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+for node in "$here"/../node_modules/node-*/bin/node; do
+  [ -x "$node" ] && exec "$node" "$here/soma.mjs" "$@"
+done
+exec node "$here/soma.mjs" "$@"
+`
+
 for (const folder of [fresh, old]) await rm(folder, { recursive: true, force: true })
 const ids = (await readdir(join(root, 'packages/engines'))).filter((id) => existsSync(engineMain(id)))
 const results = [
@@ -68,7 +77,7 @@ for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFile
   await mkdir(dirname(target), { recursive: true })
   await writeFile(target, contents)
 }
-await chmod(join(fresh, 'soma.mjs'), 0o755)
+await writeFile(join(fresh, 'soma'), launcher, { mode: 0o755 })
 if (existsSync(dist)) await rename(dist, old)
 await rename(fresh, dist)
 await rm(old, { recursive: true, force: true })

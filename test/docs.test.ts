@@ -43,7 +43,8 @@ test('the README’s commands work as they are written', { timeout: 200_000 }, a
   }
   delete (env as { SOMA_TOKEN?: string }).SOMA_TOKEN
   await mkdir(bin)
-  await writeFile(join(bin, 'soma'), `#!/bin/sh\nexec ${process.execPath} ${join(root, 'dist', 'soma.mjs')} "$@"\n`, { mode: 0o755 })
+  // As `npm link` does.
+  await symlink(join(root, 'dist', 'soma'), join(bin, 'soma'))
   await symlink(join(root, 'examples'), join(home, 'examples'))
   try {
     for (const document of documents) {

@@ -7,7 +7,7 @@ import { TestDaemon } from '../../test/e2e/daemon.ts'
 import type { Row } from '../measure.ts'
 
 const run = promisify(execFile)
-const soma = join(import.meta.dirname, '..', '..', 'dist', 'soma.mjs')
+const soma = join(import.meta.dirname, '..', '..', 'dist', 'soma')
 const bareNode = async (): Promise<number> => await milliseconds(() => run(process.execPath, ['-e', '0']))
 
 export const version: Row = {
@@ -18,7 +18,7 @@ export const version: Row = {
   target: '≤ 80 ms',
   met: (ours) => ours.p50 <= 80,
   setUp: async () => ({
-    ours: () => milliseconds(() => run(process.execPath, [soma, '--version'])),
+    ours: () => milliseconds(() => run(soma, ['--version'])),
     reference: bareNode,
     warmups: 3,
     samples: 30,
