@@ -57,6 +57,7 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
   })
   return {
     dispatch: (caller, name, input, options) => dispatcher.dispatch(caller, name, input, options),
+    mayCall: (caller, name) => dispatcher.mayCall(caller, name),
     authenticate: (token) => dispatcher.authenticate(token),
     emit: (event) => journal.noteEvent({ at: deps.clock.now(), ...event }),
     note: (name) => void journal.note(systemEntry(deps, name)),

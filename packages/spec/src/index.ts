@@ -16,6 +16,7 @@ export type {
   UnaryHandler,
 } from './calls/handler.ts'
 export type { InstallEvent, ModelSummary } from './calls/model.ts'
+export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,
   type CallInput,

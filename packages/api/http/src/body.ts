@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { SomaError } from '@soma/core'
+import { FRAME_CONTENT_TYPE } from '@soma/spec'
+import { JSON_BYTES_MAX, SMALL_PIECES_MAX, SMALL_PIECE_BYTES } from './limits.ts'
 
 /** Counts the request bodies in memory, so that many clients with allowed sizes cannot fill it together. */
 export class BodyBudget {
@@ -56,21 +58,17 @@ export class RequestBody {
     const announced = Number(this.#request.headers['content-length'] ?? 0)
     if (announced > this.#sizeBytesMax) throw this.#tooLarge(announced)
     return new Promise((resolve, reject) => {
-      const parts: Buffer[] = []
+      const pieces = new Pieces()
       const request = this.#request
       request.on('data', (part: Buffer) => {
         const refusal = this.#take(part.byteLength)
         if (refusal) reject(refusal)
-        else parts.push(part)
+        else pieces.add(part)
         // What still comes is dropped by whoever sends the refusal.
         if (refusal) request.removeAllListeners('data').pause()
       })
-      request.on('end', () => {
-        const [only = Buffer.alloc(0)] = parts
-        resolve(parts.length < 2 ? only : Buffer.concat(parts))
-        // The request lives as long as its call; its pieces need not.
-        parts.length = 0
-      })
+      // Taken out of the pieces: the request, which lives as long as its call, must not hold them.
+      request.on('end', () => resolve(pieces.take()))
       request.on('close', () => {
         // Errors are costly to make, and every request closes.
         if (!request.readableEnded) reject(new SomaError('call/cancelled', 'the client went away while sending its request'))
@@ -92,8 +90,34 @@ export class RequestBody {
 
   #tooLarge(sizeBytes: number): SomaError {
     const sizeBytesMax = this.#sizeBytesMax
-    return new SomaError('call/too-large', `the request body is over the limit of ${sizeBytesMax} bytes (http.bodyBytesMax)`, {
+    const hint = sizeBytesMax === JSON_BYTES_MAX ? `for JSON; send tensors as ${FRAME_CONTENT_TYPE}` : '(http.bodyBytesMax)'
+    return new SomaError('call/too-large', `the request body is over the limit of ${sizeBytesMax} bytes ${hint}`, {
       details: { sizeBytes, sizeBytesMax },
     })
+  }
+}
+
+/** The pieces of a body in the order in which they come, the small ones put together from time to time. */
+class Pieces {
+  #parts: Buffer[] = []
+  #small: Buffer[] = []
+
+  add(part: Buffer): void {
+    if (part.byteLength < SMALL_PIECE_BYTES && this.#small.push(part) < SMALL_PIECES_MAX) return
+    this.#join()
+    if (part.byteLength >= SMALL_PIECE_BYTES) this.#parts.push(part)
+  }
+
+  take(): Buffer {
+    this.#join()
+    const parts = this.#parts
+    this.#parts = []
+    return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
+  }
+
+  #join(): void {
+    if (this.#small.length === 0) return
+    this.#parts.push(this.#small.length === 1 && this.#small[0] ? this.#small[0] : Buffer.concat(this.#small))
+    this.#small = []
   }
 }

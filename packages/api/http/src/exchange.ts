@@ -3,11 +3,11 @@ import { type CallId, type Clock, type Log, type Rng, SomaError, randomId, toSom
 import { type CallStream, type Dispatcher, FRAME_CONTENT_TYPE } from '@soma/spec'
 import { preferred } from './accept.ts'
 import { type BodyBudget, RequestBody } from './body.ts'
-import { JSON_CONTENT_TYPE, encodeBinary, encodeJson, readInput } from './codec.ts'
+import { JSON_CONTENT_TYPE, encodeBinary, encodeJson, mediaType, readInput } from './codec.ts'
 import { allowOrigin, sendOptions } from './cors.ts'
 import { PROBLEM_CONTENT_TYPE, errorAnswer, notFound } from './errors.ts'
 import { type Gate, identify } from './gate.ts'
-import type { HttpLimits } from './limits.ts'
+import { type HttpLimits, JSON_BYTES_MAX } from './limits.ts'
 import { CALL_HEADER, type Reply, refuseEarly, sendReply } from './reply.ts'
 import type { Match, Route, RouteTable } from './routes.ts'
 import type { ServicePage } from './service.ts'
@@ -94,7 +94,9 @@ export class Exchange {
     if (isStopping()) throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
     const caller = identify(this.request, dispatcher)
     const contentType = this.request.headers['content-type']
-    const body = RequestBody.announced(this.request) ? await this.#read(match.route) : nothing
+    // Nobody fills memory for a call that is refused whatever its input: the kernel says so, and why, without it.
+    const isRead = RequestBody.announced(this.request) && dispatcher.mayCall(caller, match.route.name)
+    const body = isRead ? await this.#read(match.route) : nothing
     const input = readInput(match, { query, contentType, body })
     this.#controller = new AbortController()
     if (this.#response.destroyed) return
@@ -112,7 +114,9 @@ export class Exchange {
     const encoding = headers['content-encoding'] ?? 'identity'
     if (encoding !== 'identity')
       throw new SomaError('call/unsupported-media-type', `bodies are taken as they are, not "${encoding.slice(0, 40)}"`)
-    this.#body = new RequestBody(this.request, this.#parts.budget, this.#parts.bodyBytesMax)
+    const { budget, bodyBytesMax } = this.#parts
+    const isJson = mediaType(headers['content-type']) === JSON_CONTENT_TYPE
+    this.#body = new RequestBody(this.request, budget, isJson ? Math.min(bodyBytesMax, JSON_BYTES_MAX) : bodyBytesMax)
     const bytes = this.#body.read()
     // Only now, so that a client that asks first never sends what is refused.
     if (headers.expect !== undefined) this.#response.writeContinue()

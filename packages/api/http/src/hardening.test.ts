@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { behave, settled, until } from '@soma/testkit/face'
+import { FRAME_CONTENT_TYPE, encodeFrame } from '@soma/spec'
+import { FakeDispatcher, behave, settled, until } from '@soma/testkit/face'
+import { JSON_BYTES_MAX } from './limits.ts'
 import { TestFace } from './test-face.ts'
 
 const quick = { headersMsMax: 300, requestMsMax: 600, checkEveryMs: 50, stallMsMax: 300, keepAliveMs: 200 }
@@ -59,6 +61,39 @@ test('a body that grows over the limit is refused while it comes, and the sender
     if (!raw.socket.write(chunk)) await Promise.race([once(raw.socket, 'drain'), raw.closed])
   assert.match(await raw.until(/call\/too-large/), /^HTTP\/1.1 413/)
   await raw.closed
+})
+
+test('JSON has a limit of its own, far below that of tensors', async () => {
+  await using face = await TestFace.start({ bodyBytesMax: 64 * 1024 * 1024 })
+  const body = JSON.stringify({ payload: 'x'.repeat(JSON_BYTES_MAX) })
+  const refused = await face.fetch('/v1/system/echo', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  assert.equal(refused.status, 413)
+  assert.match(((await refused.json()) as { detail: string }).detail, /for JSON; send tensors as application\/x-soma-frame/)
+  const frame = Buffer.concat(
+    encodeFrame({ tensors: [{ name: 't', dtype: 'uint8', shape: [JSON_BYTES_MAX], data: new Uint8Array(JSON_BYTES_MAX) }] }),
+  )
+  const taken = await face.fetch('/v1/system/echo', { method: 'POST', body: frame, headers: { 'content-type': FRAME_CONTENT_TYPE } })
+  assert.equal(taken.status, 200)
+})
+
+test('nobody’s body is read for a call that they may not make whatever it says', async () => {
+  const dispatcher = new FakeDispatcher()
+  dispatcher.mayCall = (): boolean => false
+  await using face = await TestFace.start({}, { dispatcher })
+  using raw = await face.connect()
+  raw.head('POST /v1/models/x/infer HTTP/1.1', 'content-type: application/json', 'content-length: 1000000')
+  // The fake takes what the real kernel refuses; that the answer is here before the body is the point.
+  await raw.until(/^HTTP\/1.1 4\d\d /)
+})
+
+test('a body in one-byte chunks comes whole', async () => {
+  await using face = await TestFace.start()
+  using raw = await face.connect()
+  const body = JSON.stringify({ payload: 'x'.repeat(500_000) })
+  raw.head('POST /v1/system/echo HTTP/1.1', 'content-type: application/json', 'transfer-encoding: chunked')
+  raw.write(`${Array.from(body, (letter) => `1\r\n${letter}\r\n`).join('')}0\r\n\r\n`)
+  await raw.until(/HTTP\/1.1 200 OK/)
+  assert.deepEqual(face.dispatcher.calls.at(-1)?.input, { payload: 'x'.repeat(500_000), tensors: [] })
 })
 
 test('all bodies together have a limit, and it is given back', async () => {

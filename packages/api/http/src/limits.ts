@@ -1,3 +1,5 @@
+import { FRAME_HEADER_BYTES_MAX } from '@soma/core'
+
 /** What one HTTP face allows. The defaults are the constants below; tests lower them. */
 export interface HttpLimits {
   readonly headersMsMax: number
@@ -27,6 +29,11 @@ export const STALL_MS_MAX = 60_000
 export const HEARTBEAT_MS = 15_000
 /** Request bodies in memory at once, of all calls together: two of the largest. Decoding copies them once more. */
 export const BODIES_BYTES_MAX = 512 * 1024 * 1024
+/** A body of JSON: what a frame's header may have, too. Parsing the worst of that size takes a second or two; tensors go as frames. */
+export const JSON_BYTES_MAX = FRAME_HEADER_BYTES_MAX
+/** Pieces of a body below this size are put together, so many at a time: a million one-byte chunks would take a hundred times their size. */
+export const SMALL_PIECE_BYTES = 4 * 1024
+export const SMALL_PIECES_MAX = 256
 /** After refusing a body, how long its rest is read and dropped: closing at once would make the client lose the answer. */
 export const LINGER_MS = 1000
 /** A tensor's elements in a JSON answer: 16 Mi numbers are already 200 MB of text. Frames have no such limit. */

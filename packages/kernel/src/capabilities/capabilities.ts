@@ -61,7 +61,12 @@ export class Capabilities {
   }
 
   allows(caller: Caller, resource: string, right: Right): boolean {
-    return this.table.allows(caller, resource, right, this.#deps.clock.now())
+    return this.holds(caller, { resource, right })
+  }
+
+  /** Whether the caller holds a capability for this, quotas and sizes aside. */
+  holds(caller: Caller, need: Need): boolean {
+    return this.table.holds(caller, need, this.#deps.clock.now())
   }
 
   /**

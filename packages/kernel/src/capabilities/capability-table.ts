@@ -1,5 +1,5 @@
 import { type CapabilityId, type PrincipalId, assert } from '@soma/core'
-import { type Caller, type Need, type Right, covers, overlaps } from '@soma/spec'
+import { type Caller, type Need, covers, overlaps } from '@soma/spec'
 import { type CapabilityEntry, quotaLeft } from './entry.ts'
 
 /** What a call asks of the table. */
@@ -70,9 +70,9 @@ export class CapabilityTable {
     return exhausted ?? refusal
   }
 
-  /** Whether the caller holds `right` on `resource`, quotas aside. */
-  allows(caller: Caller, resource: string, right: Right, now: number): boolean {
-    return typeof this.find({ caller, need: { resource, right }, inputBytes: 0 }, now) === 'object'
+  /** Whether the caller holds a capability for `need`, quotas and sizes aside. */
+  holds(caller: Caller, need: Need, now: number): boolean {
+    return typeof this.find({ caller, need, inputBytes: 0 }, now) === 'object'
   }
 }
 

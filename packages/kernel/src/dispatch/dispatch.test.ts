@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ANONYMOUS, SomaError } from '@soma/core'
+import type { Caller } from '@soma/spec'
 import { settle } from '@soma/testkit/clock'
 import { TestKernel, owner } from '../test-kernel.ts'
+
+const signature = { inputs: [], outputs: [] }
 
 test('every step refuses with its own code', async () => {
   await using kernel = await TestKernel.create()
@@ -14,6 +17,29 @@ test('every step refuses with its own code', async () => {
   await assert.rejects(dispatch('system.echo', { surprise: 1 }), { code: 'call/invalid-input' })
   await assert.rejects(dispatch('system.echo', 'text'), { code: 'call/invalid-input' })
   await assert.rejects(dispatch('system.echo', {}, ANONYMOUS), { code: 'capability/denied' })
+})
+
+test('who could not make a call with any input is refused before the input is looked at', async () => {
+  await using kernel = await TestKernel.create({ 'model.load': ({ model: name }) => ({ name, signature, residentBytes: 0, loadMs: 0 }) })
+  const issue = async (resource: string): Promise<Caller> => {
+    const { holder } = await kernel.calls.call('capability.issue', { grants: [{ resource, rights: ['load', 'invoke'] }] })
+    return { principal: holder, face: 'http' }
+  }
+  const [loader, echoer] = [await issue('model/a'), await issue('system/echo')]
+  const untouchable = new Proxy({}, { ownKeys: () => assert.fail('the input was looked at') })
+  const { kernel: dispatcher } = kernel
+  assert.ok(dispatcher.mayCall(loader, 'model.load') && dispatcher.mayCall(echoer, 'system.echo'))
+  assert.ok(
+    !dispatcher.mayCall(loader, 'system.echo') && !dispatcher.mayCall(echoer, 'model.load') && !dispatcher.mayCall(loader, 'no.such'),
+  )
+  const denied = dispatcher.dispatch(echoer, 'model.load', untouchable)
+  await assert.rejects(denied, {
+    code: 'capability/denied',
+    details: { principal: echoer.principal, resource: 'model/*', right: 'load', reason: 'none' },
+  })
+  await assert.rejects(dispatcher.dispatch(loader, 'system.echo', untouchable), { code: 'capability/denied' })
+  await assert.rejects(kernel.as(loader).call('model.load', { model: 'b' }), { code: 'capability/denied' })
+  assert.equal((await kernel.as(loader).call('model.load', { model: 'a' })).name, 'a')
 })
 
 test('an invalid input names the field and the problem', async () => {

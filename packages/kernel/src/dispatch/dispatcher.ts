@@ -1,11 +1,11 @@
 import { type CallId, type PrincipalId, randomId, toSomaError } from '@soma/core'
-import type { Caller, DispatchOptions, Dispatched, Dispatcher } from '@soma/spec'
+import { type Caller, type DispatchOptions, type Dispatched, type Dispatcher, callDefinition, isCallName } from '@soma/spec'
 import type { Tokens } from '../capabilities/tokens.ts'
 import type { CallCounter } from '../metrics.ts'
 import type { ActiveCalls } from './active-calls.ts'
 import { RunStream } from './run-stream.ts'
 import { Run } from './run.ts'
-import { type StepDeps, beforeHandling, end, handle } from './steps.ts'
+import { type StepDeps, beforeHandling, end, handle, leastNeeds } from './steps.ts'
 
 export interface DispatcherDeps extends StepDeps {
   readonly tokens: Tokens
@@ -23,6 +23,11 @@ export class KernelDispatcher implements Dispatcher {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps
     this.#idPrefix = randomId(deps.rng, 'call').slice(0, 'call_'.length + 8)
+  }
+
+  mayCall(caller: Caller, name: string): boolean {
+    const { capabilities } = this.#deps
+    return isCallName(name) && leastNeeds(callDefinition(name)).every((need) => capabilities.holds(caller, need))
   }
 
   authenticate(token: string): PrincipalId {

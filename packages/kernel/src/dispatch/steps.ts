@@ -1,5 +1,16 @@
 import { NAME_LENGTH_MAX, SomaError, abortError, toSomaError } from '@soma/core'
-import { type CallContext, type Caller, type Handlers, type Need, callDefinition, isCallName, packFrame, parseInput } from '@soma/spec'
+import {
+  type CallContext,
+  type CallDefinition,
+  type Caller,
+  type Handlers,
+  type Need,
+  callDefinition,
+  isCallName,
+  leastNeedsOf,
+  packFrame,
+  parseInput,
+} from '@soma/spec'
 import type { AuditFacts, Outcome } from '../audit/entry.ts'
 import type { Journal } from '../audit/journal.ts'
 import type { Capabilities } from '../capabilities/capabilities.ts'
@@ -24,7 +35,7 @@ export interface StepDeps extends KernelDeps {
  * The steps of every call, the same for every caller, in this order. A step that throws ends the call; `end` then
  * still happens, so that a refusal leaves a trace too. `handle` gives an output, or a stream that `end` comes after.
  */
-export const beforeHandling = [resolve, validate, authorize, chargeQuota, begin] as const
+export const beforeHandling = [resolve, admit, validate, authorize, chargeQuota, begin] as const
 
 /** Finds the row of the table and its handler. */
 export function resolve(run: Run, { handlers, accepting }: StepDeps): void {
@@ -36,6 +47,11 @@ export function resolve(run: Run, { handlers, accepting }: StepDeps): void {
     throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
   run.definition = callDefinition(run.name)
   run.handler = handler as AnyHandler
+}
+
+/** Refuses who could not make the call with any input, before an input that may be large is looked at. */
+export function admit(run: Run, { capabilities }: StepDeps): void {
+  for (const need of leastNeeds(definitionOf(run))) capabilities.authorize({ caller: run.caller, need, inputBytes: 0 })
 }
 
 /** Checks the input against the call's schema, once: what comes after trusts it. */
@@ -156,4 +172,15 @@ function definitionOf(run: Run): NonNullable<Run['definition']> {
 
 function isList(needs: Need | readonly Need[]): needs is readonly Need[] {
   return Array.isArray(needs)
+}
+
+const leastNeedsByCall = new Map<CallDefinition, readonly Need[]>()
+
+/** Rows never change: each is asked once. */
+export function leastNeeds(definition: CallDefinition): readonly Need[] {
+  const known = leastNeedsByCall.get(definition)
+  if (known) return known
+  const needs = leastNeedsOf(definition)
+  leastNeedsByCall.set(definition, needs)
+  return needs
 }

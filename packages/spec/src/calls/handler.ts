@@ -89,6 +89,8 @@ export interface Dispatcher {
    * @throws {SomaError} anything the call, or the steps before it, may fail with.
    */
   dispatch(caller: Caller, name: string, input: unknown, options?: DispatchOptions): Promise<Dispatched>
+  /** Whether the caller could make this call with any input at all: who could not is refused before a body is read. */
+  mayCall(caller: Caller, name: string): boolean
   /** The principal behind a bearer token. @throws {SomaError} `capability/unauthenticated`. */
   authenticate(token: string): PrincipalId
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@soma/core'
 import type { Need } from '../capability/v1/capability.ts'
 import type { CallDefinition } from '../calls/define-call.ts'
+import { needsOf } from '../calls/needs.ts'
 import { type JsonSchema, jsonSchema } from './json-schema.ts'
 
 /** One row of the call table as data: what `system.calls`, the references and the table's digest are made of. */
@@ -54,10 +55,4 @@ function describeCall(definition: CallDefinition): CallDescription {
     output: jsonSchema(definition.output, 'output'),
     events: events && jsonSchema(events, 'output'),
   }
-}
-
-/** Asks the row itself, with an input whose every field reads as its own name. */
-function needsOf(definition: CallDefinition): readonly Need[] {
-  const placeholders = new Proxy({}, { get: (_target, field) => `{${String(field)}}` })
-  return [definition.right(placeholders)].flat()
 }

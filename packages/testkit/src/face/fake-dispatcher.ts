@@ -44,6 +44,10 @@ export class FakeDispatcher implements Dispatcher {
     throw new SomaError('capability/unauthenticated', 'the token is unknown')
   }
 
+  mayCall(): boolean {
+    return true
+  }
+
   async dispatch(caller: Caller, name: string, input: unknown, options: DispatchOptions = {}): Promise<Dispatched> {
     const callId = randomId(this.#rng, 'call') as CallId
     options.onCallId?.(callId)
