@@ -42,7 +42,8 @@ export class HttpAgents implements AsyncDisposable {
   async #create(connection: HttpConnection): Promise<Dispatcher> {
     const options = agentOptions(connection, this.#env, this.#timeouts)
     // Imported on first use: undici takes 70 ms, and a daemon that fetches nothing must start in 500.
-    const undici = await import('undici')
+    // By its default export, which is all that a bundle has of a CommonJS module.
+    const { default: undici } = await import('undici')
     return new undici.EnvHttpProxyAgent(options)
   }
 
