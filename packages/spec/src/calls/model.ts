@@ -6,6 +6,9 @@ import { type Tensor, TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
 import { BlobDigestSchema, ByteCount, JsonSchema, ModelName, Nothing, Timestamp } from './values.ts'
 
+/** Who has the daemon read files of its machine needs this, too: being allowed to install or use models is not enough. */
+const readFiles: Need = { resource: 'host/files', right: 'read' }
+
 const Reference = z.string().min(3).max(4096)
 
 const ModelSummary = z
@@ -62,7 +65,10 @@ export const modelInstall = defineCall({
   }),
   events: InstallEvent,
   output: z.strictObject({ model: ModelSummary, alreadyInstalled: z.boolean() }),
-  right: (input) => ({ resource: `model/${input.name ?? ''}`, right: 'install' }),
+  right: ({ name, reference }) => {
+    const install: Need = { resource: `model/${name ?? ''}`, right: 'install' }
+    return reference.startsWith('file/') ? [install, readFiles] : install
+  },
   mutates: true,
   http: 'POST /v1/models',
   errors: [
@@ -169,7 +175,7 @@ const runErrors = [
   'resource/exhausted',
 ] as const
 
-/** By convention a string input called `path` makes the engine read a file of this machine: being allowed to use the model is not enough. */
+/** By convention a string input called `path` makes the engine read a file of this machine. */
 function namesFile({ name, dtype }: Tensor): boolean {
   return name === 'path' && dtype === 'string'
 }
@@ -185,7 +191,7 @@ export const modelInfer = defineCall({
   output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
   right: ({ model, inputs }) => {
     const invoke: Need = { resource: `model/${model}`, right: 'invoke' }
-    return [...inputs].some(namesFile) ? [invoke, { resource: 'host/files', right: 'read' }] : invoke
+    return [...inputs].some(namesFile) ? [invoke, readFiles] : invoke
   },
   http: 'POST /v1/models/{model}/infer',
   /** One encoded picture, sound or the like becomes one tensor, uint8[bytes]. */

@@ -62,7 +62,7 @@ export const systemCalls = defineCall({
       }),
     ),
   }),
-  right: () => ({ resource: 'system/health', right: 'read' }),
+  right: () => ({ resource: 'system/calls', right: 'read' }),
   http: 'GET /v1/system/calls',
   errors: [],
 })

@@ -53,7 +53,7 @@ test('unknown fields are refused by every call', () => {
 
 test('what a call needs names a resource of its noun', () => {
   for (const name of callNames) {
-    const needs = [callDefinition(name).right({ model: 'm', inputs: [], engine: 'e', capability: 'c' })].flat()
+    const needs = [callDefinition(name).right({ model: 'm', reference: 'npm/m', inputs: [], engine: 'e', capability: 'c' })].flat()
     for (const { resource } of needs) assert.match(resource, /^[a-z]+\//, name)
   }
 })
@@ -70,6 +70,15 @@ test('naming a file of this machine needs a right of its own', () => {
   assert.deepEqual(needs([{ name: 'image', dtype: 'uint8' }]), { resource: 'model/ocr', right: 'invoke' })
   assert.deepEqual(needs([{ name: 'path', dtype: 'string' }]), [
     { resource: 'model/ocr', right: 'invoke' },
+    { resource: 'host/files', right: 'read' },
+  ])
+})
+
+test('installing from a file of this machine needs a right of its own, too', () => {
+  const needs = (reference: string): unknown => callDefinition('model.install').right({ reference, name: 'ocr' })
+  assert.deepEqual(needs('npm/x'), { resource: 'model/ocr', right: 'install' })
+  assert.deepEqual(needs('file//etc'), [
+    { resource: 'model/ocr', right: 'install' },
     { resource: 'host/files', right: 'read' },
   ])
 })
