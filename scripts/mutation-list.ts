@@ -1,0 +1,281 @@
+/** One line of the sources that guards something, broken; a test must notice. */
+export interface Mutation {
+  /** `<area>: <what is broken>` */
+  readonly name: string
+  /** Below `packages/`. */
+  readonly file: string
+  /** Occurs once in the file. */
+  readonly text: string
+  readonly replacement: string
+  /** Test files, below `packages/`. */
+  readonly tests: readonly string[]
+}
+
+interface Area {
+  readonly file: string
+  readonly tests: readonly string[]
+  /** What is broken → the text, and what it becomes. */
+  readonly mutations: Readonly<Record<string, readonly [text: string, replacement: string]>>
+}
+
+const kernel = 'kernel/src/'
+const capabilities = [`${kernel}capabilities/capabilities.test.ts`, `${kernel}capabilities/attenuate.test.ts`]
+
+const areas: Readonly<Record<string, readonly Area[]>> = {
+  authorize: [
+    {
+      file: `${kernel}dispatch/steps.ts`,
+      tests: capabilities,
+      mutations: {
+        'only the first need counts': ['(isList(needs) ? needs : [needs]).map(', '(isList(needs) ? needs.slice(0, 1) : [needs]).map('],
+        'the size of the input is not looked at': [
+          'capabilities.authorize({ caller, need, inputBytes })',
+          'capabilities.authorize({ caller, need, inputBytes: 0 })',
+        ],
+        'the step is left out': ['[resolve, validate, authorize, chargeQuota, begin]', '[resolve, validate, chargeQuota, begin]'],
+      },
+    },
+    {
+      file: `${kernel}capabilities/capability-table.ts`,
+      tests: capabilities,
+      mutations: {
+        'any right will do': ['grant.rights.includes(right) &&', ''],
+        'an overlap is enough for everything': [
+          '(any ? overlaps(grant.resource, resource) : covers(grant.resource, resource))',
+          'overlaps(grant.resource, resource)',
+        ],
+        'a capability works in the millisecond it expires': ['now >= grant.expiresAt', 'now > grant.expiresAt'],
+        'every face will do': ['!grant.constraints.faces.includes(caller.face)', 'false'],
+        'whoever asks holds everything': ['this.heldBy(demand.caller.principal)', 'this.all()'],
+      },
+    },
+    {
+      file: 'spec/src/capability/v1/capability.ts',
+      tests: ['spec/src/capability/v1/capability.test.ts', ...capabilities],
+      mutations: {
+        'a name covers what begins with it': [
+          'inner.startsWith(outer.slice(0, -1)) : outer === inner',
+          'inner.startsWith(outer.slice(0, -1)) : inner.startsWith(outer)',
+        ],
+      },
+    },
+    {
+      file: 'spec/src/calls/model.ts',
+      tests: ['spec/src/calls/table.test.ts'],
+      mutations: { 'naming a file needs no right': ['[...inputs].some(namesFile)', 'false'] },
+    },
+    {
+      file: `${kernel}capabilities/tokens.ts`,
+      tests: capabilities,
+      mutations: { 'a token’s id is enough': ['if (record && same)', 'if (record)'] },
+    },
+  ],
+  attenuate: [
+    {
+      file: `${kernel}capabilities/attenuate.ts`,
+      tests: capabilities,
+      mutations: {
+        'a child may name more': ['if (!covers(parent.resource, child.resource))', 'if (!covers(child.resource, parent.resource))'],
+        'a child may have more rights': ['if (extra.length > 0)', 'if (extra.length > parent.rights.length)'],
+        'a child may outlive its parent': ['if (expiry(child) > expiry(parent))', 'if (expiry(child) > expiry(parent) + 1000)'],
+        'no faces mean none': ["(child.faces ?? ['all'])", '(child.faces ?? [])'],
+        'a child may take larger inputs': ['(child.inputBytesMax ?? Infinity)', '(child.inputBytesMax ?? 0)'],
+        'a child may have no quota': ['if (child && ratePerMs(child)', 'if (!child) return undefined\n  if (ratePerMs(child)'],
+        'a child may call more often': ['ratePerMs(child) <= ratePerMs(parent) && ', ''],
+      },
+    },
+    {
+      file: `${kernel}capabilities/capabilities.ts`,
+      tests: capabilities,
+      mutations: {
+        'anybody derives from anything': ['if (entry?.holder !== caller.principal) throw', 'if (entry === undefined) throw'],
+        'anybody revokes anything': ['if (entry && link.holder === caller.principal) return entry', 'if (entry) return entry'],
+        'an expired one goes on having children': ['this.#deps.clock.now() >= parent.grant.expiresAt', 'false'],
+      },
+    },
+  ],
+  revoke: [
+    {
+      file: `${kernel}capabilities/handlers.ts`,
+      tests: capabilities,
+      mutations: {
+        'descendants come back at the next start': ['const revoked = subtree(root)', 'const revoked = [root]'],
+        'streams go on': ['active.revoke(revoked)', ''],
+        'the token stays': ['tokens.remove(holder)', ''],
+      },
+    },
+    {
+      file: `${kernel}capabilities/capability-table.ts`,
+      tests: capabilities,
+      mutations: { 'descendants stay': ['for (const entry of subtree(root))', 'for (const entry of [root])'] },
+    },
+  ],
+  quota: [
+    {
+      file: `${kernel}capabilities/quota.ts`,
+      tests: capabilities,
+      mutations: {
+        'ancestors pay nothing': ['link = link.parent', 'link = null'],
+        'nothing is counted': ['usage.used += calls', 'usage.used += 0'],
+        'one call too many': ['?? Infinity) < calls', '?? Infinity) < calls - 1'],
+      },
+    },
+    {
+      file: `${kernel}dispatch/steps.ts`,
+      tests: capabilities,
+      mutations: { 'it is full again at the next start': ['charged.add(link)', 'void link'] },
+    },
+  ],
+  audit: [
+    {
+      file: 'store/src/log/entry-walk.ts',
+      tests: ['store/src/log/disk-audit-log.test.ts'],
+      mutations: {
+        'the chain is not followed': ['hashes.length === 0 || hashes.includes(entry.hash)', 'hashes.length >= 0'],
+        'gaps are not seen': ['if (seq === first) return', 'if (seq >= first) return'],
+      },
+    },
+    {
+      file: 'store/src/log/chain.ts',
+      tests: ['store/src/log/disk-audit-log.test.ts'],
+      mutations: {
+        'an entry is not tied to the one before': ["hash('sha256', previousHash + body)", "hash('sha256', previousHash.slice(64) + body)"],
+      },
+    },
+    {
+      file: 'store/src/log/checkpoint-signature.ts',
+      tests: ['store/src/log/disk-audit-log.test.ts'],
+      mutations: {
+        'Ed25519 is not checked': ['holds(ed25519, checkpoint.ed25519)', 'true'],
+        'ML-DSA is not checked': ['holds(mlDsa65, checkpoint.mlDsa65)', 'true'],
+      },
+    },
+    {
+      file: 'store/src/log/checkpoint-walk.ts',
+      tests: ['store/src/log/disk-audit-log.test.ts'],
+      mutations: { 'a fork is not seen': ['return onChain === hash ? []', 'return onChain !== undefined ? []'] },
+    },
+    {
+      file: 'store/src/log/disk-audit-log.ts',
+      tests: ['store/src/log/disk-audit-log.test.ts'],
+      mutations: {
+        'the witness of the head is not heard': ["typeof witness === 'object' && witness.seq >= this.#head.seq", 'false'],
+        'a cut tail is forgotten at the next start': [
+          'new Set([...this.#openingProblems, ...this.#compareHeads()])',
+          'this.#compareHeads()',
+        ],
+      },
+    },
+    {
+      file: `${kernel}audit/verify.ts`,
+      tests: [`${kernel}audit/audit.test.ts`],
+      mutations: {
+        'a changed record is not seen': ['found !== digest', 'false'],
+        'a lost record is not seen': ['digest !== null && found === undefined', 'false'],
+        'a record that came back is not seen': ['digest === null && found !== undefined', 'false'],
+        'a record from nowhere is not seen': ['!written.has(record)', 'false'],
+      },
+    },
+    {
+      file: `${kernel}dispatch/dispatcher.ts`,
+      tests: [`${kernel}audit/audit.test.ts`],
+      mutations: { 'refusals leave no trace': ['end(run, this.#deps, attachments)', 'if (!run.error) end(run, this.#deps, attachments)'] },
+    },
+  ],
+  commit: [
+    {
+      file: `${kernel}dispatch/steps.ts`,
+      tests: [`${kernel}dispatch/dispatch.test.ts`],
+      mutations: { 'what a call requires is not checked': ['effects.check()', ''] },
+    },
+    {
+      file: `${kernel}dispatch/effects.ts`,
+      tests: [`${kernel}dispatch/dispatch.test.ts`],
+      mutations: { 'a call that reads may write': ['assert(this.#mutates,', 'assert(true,'] },
+    },
+  ],
+  models: [
+    {
+      file: 'models/src/registry/verify.ts',
+      tests: ['models/src/registry/registry.test.ts'],
+      mutations: {
+        'a changed file is sound': ["found === expected ? 'ok'", "found !== null ? 'ok'"],
+        'a corrupt record is passed over': [
+          "if ('corrupt' in row) return corrupt",
+          "if ('corrupt' in row) return { ...corrupt, verdict: { ...corrupt.verdict, record: 'ok' as const } }",
+        ],
+        'a model is sound whatever its files are': [
+          "files: found, ok: verdict.record === 'ok' && found.every(({ status }) => status === 'ok')",
+          "files: found, ok: verdict.record === 'ok'",
+        ],
+      },
+    },
+    {
+      file: 'models/src/install/integrity.ts',
+      tests: ['models/src/install/transfer.test.ts', 'models/src/install/install.test.ts'],
+      mutations: {
+        'the hash of a download is not checked': ['if (found === integrity.digest) return', 'return'],
+        'the size of a download is not checked': ['bytes.sizeBytes !== sizeBytes', 'false'],
+      },
+    },
+    {
+      file: 'models/src/install/check.ts',
+      tests: ['models/src/install/install.test.ts'],
+      mutations: { 'the manifest’s hashes are not checked': ['if (sha256 && `sha256:${sha256}` !== blob.digest)', 'if (false)'] },
+    },
+    {
+      file: 'store/src/blobs/expectation.ts',
+      tests: ['store/src/blobs/disk-blob-store.test.ts', 'store/src/blobs/disk-partial.test.ts'],
+      mutations: { 'a blob may be another one': ['digest !== undefined && actual.digest !== digest', 'false'] },
+    },
+    {
+      file: 'spec/src/package/v1/manifest.ts',
+      tests: ['spec/src/calls/table.test.ts'],
+      mutations: {
+        'a path may leave its package': ["if (parts.includes('..'))", "if (parts[0] === '..')"],
+        'a path may be absolute': ["path.startsWith('/') || ", ''],
+        'a path may hold backslashes': ["if (path.includes('\\\\'))", "if (path.startsWith('\\\\'))"],
+      },
+    },
+    {
+      file: 'models/src/install/extract/guard.ts',
+      tests: ['models/src/install/extract/extract.test.ts'],
+      mutations: {
+        'an archive may unpack to anything': ['if (this.#bytes > this.#bytesMax)', 'if (false)'],
+        'an archive may hold a name twice': ['if (this.#kept.has(fold))', 'if (this.#kept.has(path))'],
+      },
+    },
+  ],
+  http: [
+    {
+      file: 'api/http/src/gate.ts',
+      tests: ['api/http/src/requests.test.ts', 'api/http/src/hardening.test.ts', 'api/http/src/service.test.ts'],
+      mutations: {
+        'every host is ours': ['if (!this.#knows(host.toLowerCase(), request))', 'if (host === undefined)'],
+        'pages of every origin may call': ['if (this.#origins.has(origin.toLowerCase())) return origin', 'return origin'],
+        'an origin of another port is ours': [
+          'origin.toLowerCase() === `http://${host.toLowerCase()}`',
+          "origin.toLowerCase().startsWith(`http://${host.toLowerCase().split(':')[0]}`)",
+        ],
+        'whoever comes through a proxy is local': ['return !proxied && (', 'return ('],
+        'whoever comes is local': ["(address === '::1' || address.startsWith('127.'))", 'true'],
+      },
+    },
+  ],
+  ipc: [
+    {
+      file: 'api/ipc/src/socket-file.ts',
+      tests: ['api/ipc/src/hardening.test.ts'],
+      mutations: {
+        'others may enter the socket’s folder': ['await chmod(folder, 0o700)', ''],
+        'a living daemon’s socket is removed': ['if (await somebodyAnswers(path, clock)) throw alreadyServed(path)', ''],
+      },
+    },
+  ],
+}
+
+export const mutations: readonly Mutation[] = Object.entries(areas).flatMap(([area, parts]) =>
+  parts.flatMap(({ file, tests, mutations }) =>
+    Object.entries(mutations).map(([what, [text, replacement]]) => ({ name: `${area}: ${what}`, file, text, replacement, tests })),
+  ),
+)
