@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -21,8 +23,18 @@ interface Started {
   readonly output: () => string
 }
 
-function quickstart(home: string, ...args: string[]): Started {
-  const child = spawn(process.execPath, ['scripts/quickstart.ts', '--from', models, '--home', home, ...args], {
+/** The same models as an archive behind HTTP, so that the built daemon's whole way of fetching is used. */
+async function serveModels(): Promise<{ url: string } & Disposable> {
+  const archive = join(folder, 'ocr-models.tgz')
+  await run('tar', ['-czf', archive, '-C', models, '.'])
+  const server = createServer((_request, response) => response.end(readFileSync(archive))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}/ocr-models.tgz`, [Symbol.dispose]: () => server.close().closeAllConnections() }
+}
+
+function quickstart({ home, from = models }: { home: string; from?: string }, ...args: string[]): Started {
+  const child = spawn(process.execPath, ['scripts/quickstart.ts', '--from', from, '--home', home, ...args], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -50,7 +62,8 @@ const linux = process.platform === 'linux' ? false : 'needs /proc'
 
 describe('the quickstart', { skip: linux }, () => {
   test('reads the receipt, and what it prints can be pasted while the daemon is kept', async () => {
-    const { child, home, output } = quickstart(join(folder, 'kept'), '--keep')
+    using served = await serveModels()
+    const { child, home, output } = quickstart({ home: join(folder, 'kept'), from: served.url }, '--keep')
     const [code] = (await once(child, 'close')) as [number]
     assert.equal(code, 0, output())
     assert.match(output(), /TOTAL GBP +30\.22/)
@@ -76,7 +89,7 @@ describe('the quickstart', { skip: linux }, () => {
   const moments = ['1 Build', '2 Start', '✓ http', '3 Install', '5 Load', '6 Read', '8 What']
   for (const moment of Array.from({ length: 2 }, () => moments.splice(randomInteger(rng, moments.length), 1)[0] ?? ''))
     test(`cancelled at "${moment}" (seed ${seed}) leaves no process behind`, async () => {
-      const { child, home, output } = quickstart(join(folder, `cancelled-${moment.charCodeAt(0)}-${moment.length}`))
+      const { child, home, output } = quickstart({ home: join(folder, `cancelled-${moment.charCodeAt(0)}-${moment.length}`) })
       while (!output().includes(moment)) await once(child.stdout ?? child, 'data')
       child.kill('SIGINT')
       const [code] = (await once(child, 'close')) as [number]
