@@ -10,6 +10,7 @@ import {
   packageFile,
 } from '@soma/spec'
 import { loadError, unsupportedType } from './errors.ts'
+import { ONE_THREAD_BYTES_MAX } from './limits.ts'
 import { type OnnxSettings, readSettings, sessionOptions } from './options.ts'
 import { OnnxRun } from './run.ts'
 import type { OrtRuntime, OrtSession } from './runtime.ts'
@@ -27,7 +28,7 @@ type ValueMetadata = OrtSession['inputMetadata'][number]
 export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptions, ctx: EngineContext): Promise<LoadedModel> {
   const settings = readSettings(options.settings)
   const { path } = packageFile(pkg, 'model')
-  const session = await openSession(deps, path, join(pkg.directory, path), sessionOptions(options.threads, settings))
+  const session = await openSession(deps, path, join(pkg.directory, path), sessionOptions(threadsFor(pkg, options), settings))
   try {
     const signature = readSignature(path, session, settings)
     if (ctx.signal.aborted) throw abortError(ctx.signal)
@@ -42,6 +43,11 @@ export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptio
     await session.release()
     throw error
   }
+}
+
+/** External weights count too: they are files of the package like the model itself. */
+function threadsFor({ files }: ModelPackage, { threads }: LoadOptions): number {
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) <= ONE_THREAD_BYTES_MAX ? 1 : threads
 }
 
 async function openSession(
