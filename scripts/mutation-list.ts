@@ -32,7 +32,7 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
           'capabilities.authorize({ caller, need, inputBytes })',
           'capabilities.authorize({ caller, need, inputBytes: 0 })',
         ],
-        'the step is left out': ['[resolve, validate, authorize, chargeQuota, begin]', '[resolve, validate, chargeQuota, begin]'],
+        'the step is left out': ['authorize, chargeQuota, begin]', 'chargeQuota, begin]'],
       },
     },
     {

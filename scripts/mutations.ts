@@ -1,7 +1,8 @@
 // `npm run mutations [-- words…]`: breaks what guards the system, one line at a time, in a copy of the sources, and runs
 // the tests that should notice. Fails when they pass all the same, or when a line is no longer there to be broken.
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, mkdir, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readFile, readdir, readlink, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type Mutation, mutations } from './mutation-list.ts'
@@ -11,12 +12,13 @@ const words = process.argv.slice(2)
 const chosen = mutations.filter(({ name }) => words.every((word) => name.includes(word)))
 if (chosen.length === 0) throw new Error(`no mutation matches ${words.join(' ')}`)
 
+/** A test that fails half-way may leave a server open; whatever is still there after this many ms is no test any more. */
+const TESTS_MS_MAX = 300_000
+
 const copy = await mkdtemp(join(tmpdir(), 'soma-mutations-'))
-try {
-  process.exitCode = (await survey(chosen)) ? 0 : 1
-} finally {
-  await rm(copy, { recursive: true, force: true })
-}
+process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+process.exitCode = (await survey(chosen)) ? 0 : 1
 
 /** @returns whether tests notice all of them. */
 async function survey(chosen: readonly Mutation[]): Promise<boolean> {
@@ -66,7 +68,9 @@ async function tryMutation({ file, text, replacement, tests }: Mutation): Promis
 
 /** Runs test files of the copy. @returns the name of the first test that fails. */
 async function firstFailure(tests: readonly string[]): Promise<string | undefined> {
-  const args = ['--test', '--test-reporter=tap', '--test-timeout=60000', '--test-concurrency=2', ...tests.map((file) => `packages/${file}`)]
+  const flags = ['--test', '--test-reporter=tap', '--test-timeout=60000', '--test-concurrency=2', '--test-force-exit']
+  const args = [...flags, ...tests.map((file) => `packages/${file}`)]
+  const options = { cwd: copy, maxBuffer: 64 * 1024 * 1024, timeout: TESTS_MS_MAX }
   const { promise, resolve } = Promise.withResolvers<{ readonly failed: boolean; readonly output: string }>()
   execFile(process.execPath, args, { cwd: copy, maxBuffer: 64 * 1024 * 1024 }, (error, output) =>
     resolve({ failed: error !== null, output }),
