@@ -139,6 +139,18 @@ test('a sound log verifies; a changed record, a lost one and an unknown one are 
   )
 })
 
+test('a record that comes back after its deletion is named', async () => {
+  await using kernel = await TestKernel.create()
+  const { capabilities } = await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }], label: '' })
+  const key = capabilities[0]?.id as never
+  const value = kernel.store.records.get('capability', key)?.value
+  await kernel.calls.call('capability.revoke', { capability: key })
+  assert.deepEqual((await kernel.calls.call('audit.verify', {})).problems, [])
+  kernel.store.commit({ writes: [{ action: 'put', kind: 'capability', key, value }] })
+  const { problems } = await kernel.calls.call('audit.verify', {})
+  assert.deepEqual(problems, [{ where: `record capability/${String(key)}`, what: 'the log says it was deleted, and it is there' }])
+})
+
 test('a checkpoint signs the head with both algorithms', async () => {
   await using kernel = await TestKernel.create()
   const { checkpoint } = await kernel.calls.call('audit.checkpoint', {})

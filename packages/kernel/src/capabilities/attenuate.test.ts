@@ -67,6 +67,33 @@ test('a grant is never in excess of itself, and excess names a reason in words',
   fc.assert(fc.property(grants, grants, (parent, child) => (excess(parent, child) ?? 'a reason').length > 5))
 })
 
+test('leaving a limit out is asking for more than a parent that has it', () => {
+  const plain: Grant = { resource: 'model/*', rights: ['read'], constraints: {}, expiresAt: null, quota: null }
+  const limits: ReadonlyArray<Partial<Grant>> = [
+    { constraints: { faces: [...faces] } },
+    { constraints: { faces: ['http'] } },
+    { constraints: { inputBytesMax: 10 } },
+    { expiresAt: 1000 },
+    { quota: { calls: 5 } },
+    { quota: { calls: 5, windowMs: 1000 } },
+  ]
+  for (const limit of limits) {
+    assert.match(excess({ ...plain, ...limit }, plain) ?? '', /limited to|outlive/, JSON.stringify(limit))
+    assert.equal(excess(plain, { ...plain, ...limit }), undefined)
+  }
+})
+
+test('neither more calls nor the same number more often, however the windows are cut', () => {
+  const grant = (quota: Grant['quota']): Grant => ({ resource: '*', rights: ['read'], constraints: {}, expiresAt: null, quota })
+  const over = (parent: Grant['quota'], child: Grant['quota']): boolean => excess(grant(parent), grant(child)) !== undefined
+  const parent = { calls: 10, windowMs: 1000 }
+  assert.ok(over(parent, { calls: 10, windowMs: 999 }), 'a shorter window')
+  assert.ok(over(parent, { calls: 1, windowMs: 99 }), 'fewer calls at a higher rate')
+  assert.ok(over(parent, { calls: 11, windowMs: 2000 }), 'a lower rate, but more at once')
+  assert.ok(over({ calls: 10 }, { calls: 1, windowMs: 1000 }), 'renewed, where the parent ends')
+  assert.ok(!over(parent, { calls: 5, windowMs: 500 }) && !over(parent, { calls: 10, windowMs: 1000 }) && !over(parent, { calls: 10 }))
+})
+
 test('covers agrees with a plain reading of patterns', () => {
   assert.ok(covers('model/*', 'model/ocr') && covers('*', 'model/*') && covers('model/ocr', 'model/ocr'))
   assert.ok(

@@ -51,6 +51,61 @@ test('a token may do what its capabilities say and nothing else', async () => {
   })
 })
 
+test('another right on the same resource allows nothing', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [{ resource: 'system/*', rights: ['read', 'list', 'manage'] }])
+  await kernel.as(caller).call('system.health', {})
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/denied' })
+})
+
+test('a capability for part of what a call names does not allow the call', async () => {
+  await using kernel = await TestKernel.create({
+    'model.verify': async function* () {
+      yield* []
+      return { ok: true, models: [] }
+    },
+  })
+  const { caller } = await issue(kernel, [{ resource: 'model/ocr', rights: ['read'] }])
+  const verify = async (model?: string) => await Array.fromAsync(kernel.as(caller).stream('model.verify', { model }))
+  await verify('ocr')
+  await assert.rejects(verify('ocr2'), { code: 'capability/denied' })
+  await assert.rejects(verify(), { code: 'capability/denied' }, 'all models are more than this one')
+})
+
+test('a call that needs two things needs a capability for each', async () => {
+  await using kernel = await TestKernel.create({
+    'model.infer': () => ({ outputs: [], timings: { queueMs: 0, loadMs: 0, runMs: 0 } }),
+  })
+  const one = await issue(kernel, [{ resource: 'model/ocr', rights: ['invoke'] }])
+  const both = await issue(kernel, [
+    { resource: 'model/ocr', rights: ['invoke'] },
+    { resource: 'host/files', rights: ['read'] },
+  ])
+  const byPath = { model: 'ocr', inputs: [{ name: 'path', dtype: 'string', shape: [1], values: ['/etc/passwd'] }] } as const
+  await kernel.as(one.caller).call('model.infer', { model: 'ocr', inputs: [] })
+  await assert.rejects(kernel.as(one.caller).call('model.infer', byPath), {
+    code: 'capability/denied',
+    details: { principal: one.caller.principal, resource: 'host/files', right: 'read', reason: 'none' },
+  })
+  await kernel.as(both.caller).call('model.infer', byPath)
+})
+
+test('nothing is derived from a capability that has expired', async () => {
+  await using kernel = await TestKernel.create()
+  const expiresAt = kernel.clock.now() + 1000
+  const { caller, ids } = await issue(kernel, [
+    { ...everyEcho, expiresAt },
+    { resource: 'capability/*', rights: ['manage'] },
+  ])
+  const derive = () =>
+    kernel
+      .as(caller)
+      .call('capability.derive', { parent: ids[0] as never, holder: 'anonymous', grant: { ...everyEcho, expiresAt }, label: '' })
+  await derive()
+  kernel.clock.skip(1000)
+  await assert.rejects(derive(), { code: 'capability/exceeds-parent', details: { parent: ids[0], reason: 'the parent has expired' } })
+})
+
 test('a wrong secret, an unknown id and garbage get the same answer', async () => {
   await using kernel = await TestKernel.create()
   const { token } = await issue(kernel, [everyEcho])
