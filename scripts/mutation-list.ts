@@ -249,7 +249,12 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
   http: [
     {
       file: 'api/http/src/gate.ts',
-      tests: ['api/http/src/requests.test.ts', 'api/http/src/hardening.test.ts', 'api/http/src/service.test.ts'],
+      tests: [
+        'api/http/src/gate.test.ts',
+        'api/http/src/requests.test.ts',
+        'api/http/src/hardening.test.ts',
+        'api/http/src/service.test.ts',
+      ],
       mutations: {
         'every host is ours': ['if (!this.#knows(host.toLowerCase(), request))', 'if (host === undefined)'],
         'pages of every origin may call': ['if (this.#origins.has(origin.toLowerCase())) return origin', 'return origin'],

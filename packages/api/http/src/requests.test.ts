@@ -236,7 +236,10 @@ test('pages of other origins are refused, allowed ones get CORS headers, our own
   await using face = await TestFace.start({ allowedOrigins: ['http://localhost:3000'] })
   const from = async (origin: string, init: RequestInit = {}): Promise<Response> =>
     face.fetch('/v1/system/health', { ...init, headers: { origin, ...(init.headers as Record<string, string>) } })
-  for (const origin of ['https://evil.example', 'null', 'http://localhost:3001', `https://127.0.0.1:${face.port}`])
+  const others = ['https://127.0.0.1', 'http://127.0.0.1', 'http://localhost'].map(
+    (origin) => `${origin}:${face.port === 3001 ? 3002 : 3001}`,
+  )
+  for (const origin of ['https://evil.example', 'null', ...others, `https://127.0.0.1:${face.port}`, 'http://127.0.0.1'])
     assert.equal((await problem(await from(origin))).code, 'call/host-refused', origin)
   assert.equal(face.dispatcher.calls.length, 0)
   const own = await from(face.url)

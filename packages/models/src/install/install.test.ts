@@ -203,6 +203,8 @@ describe('model.install', () => {
     await writeFile(localPath, echo.fill(0, 7, 8))
     test.source.serve('changed', { 'local.echo': { bytes: Buffer.from('echo '.repeat(2000)), localPath, algorithm: 'sha512' } })
     assert.equal(await codeOf(test.install('test/changed')), 'package/hash-mismatch')
+    test.source.serve('grown', { 'local.echo': { bytes: echo.subarray(1), localPath, promises: 'size' } })
+    assert.equal(await codeOf(test.install('test/grown')), 'package/size-mismatch')
     test.source.serve('gone', { 'local.echo': { bytes: echo, localPath: `${localPath}.gone` } })
     assert.equal(await codeOf(test.install('test/gone')), 'source/not-found')
   })

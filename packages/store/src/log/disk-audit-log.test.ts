@@ -162,6 +162,17 @@ test('a history that was written anew is a fork of the signed one', async () => 
   assert.match(problems[0]?.what ?? '', /forked/)
 })
 
+test('a last entry that was rewritten together with the head row is found by the witness beside them', async () => {
+  await using test = await storeWith(10)
+  const ninth = test.store.log.read({ afterSeq: 8, limit: 1 })[0]
+  const hash = chainHash(ninth?.hash ?? '', body(100))
+  await test.tamper('UPDATE log SET body = ?, hash = ? WHERE seq = 10', body(100), hash)
+  const store = await test.tamper('UPDATE head SET hash = ?, checksum = ?', hash, linkChecksum({ seq: 10, hash }))
+  const problems = await problemsOf(store)
+  assert.deepEqual(places(problems), ['head'])
+  assert.match(problems[0]?.what ?? '', /^log\/head is entry 10/)
+})
+
 test('any change of the head row is found', async () => {
   await using test = await storeWith(5)
   const { hash } = test.store.log.head

@@ -130,6 +130,7 @@ describe('extraction', () => {
   it('refuses names that stand there twice, or differ by case alone', async () => {
     assert.equal((await refusal('tar', await tarWith({ name: 'a', content: '1' }, { name: './a', content: '2' }))).details['entry'], 'a')
     assert.equal((await refusal('zip', zipOf({ 'Model.onnx': '1', 'model.onnx': '2' }))).code, 'package/archive-refused')
+    assert.equal((await refusal('zip', zipOf({ 'model.onnx': '1', 'Model.onnx': '2' }))).code, 'package/archive-refused')
     assert.deepEqual(await unpack('zip', zipOf({ 'README.md': '1', 'Readme.md': '2', x: '3' }), { wanted: (path) => path === 'x' }), {
       x: '3',
     })
