@@ -70,7 +70,7 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
       state.accepting = false
       await drain(deps, active, drainMs)
       journal.note(systemEntry(deps, 'system.stopped'))
-      journal.flush()
+      journal.stop()
       checkpointQuietly(deps.store, deps.log)
     },
   }
@@ -104,7 +104,14 @@ function systemEntry({ clock }: KernelDeps, name: string): AuditFacts {
 
 async function drain({ clock }: KernelDeps, active: ActiveCalls, drainMs: number): Promise<void> {
   const idle = active.idle()
-  await Promise.race([idle, clock.sleep(drainMs)])
+  await within(clock, drainMs, idle)
   active.abortAll(new SomaError('daemon/stopping', 'the daemon is shutting down'))
-  await Promise.race([idle, clock.sleep(ABORT_GRACE_MS)])
+  await within(clock, ABORT_GRACE_MS, idle)
+}
+
+/** Resolves with `work`, or after `limitMs`; no timer stays behind. */
+async function within(clock: KernelDeps['clock'], limitMs: number, work: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  using _timer = clock.schedule(limitMs, resolve)
+  await Promise.race([work, late])
 }

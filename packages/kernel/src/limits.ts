@@ -2,6 +2,9 @@
 export const ACTIVE_CALLS_MAX = 10_000
 /** Entries of calls that change nothing are committed together, at most this late. The brief's figure. */
 export const JOURNAL_DELAY_MS = 50
+/** Entries of calls that change nothing are safe from a power failure at most this late: syncing every group would stop the daemon
+ * for as long as the disk takes, twenty times a second. */
+export const JOURNAL_SYNC_MS = 1_000
 /** After a commit that failed: long enough not to hammer a full disk, short enough to lose little in a crash. */
 export const JOURNAL_RETRY_MS = 1_000
 /** A group is committed early at this size: about 10 ms of writing. */

@@ -33,16 +33,24 @@ export class DiskStore implements Store {
     this.#database = parts.database
   }
 
-  commit({ writes = [], entries = [], events = [] }: Batch): Committed {
+  commit({ writes = [], entries = [], events = [], sync = true }: Batch): Committed {
     checkRows(writes.length + entries.length + events.length)
     for (const write of writes) this.#checkBlobs(write)
-    const committed = this.#database.transaction(() => {
-      this.records.apply(writes)
-      return { entries: this.log.append(entries), eventSeqs: this.events.append(events) }
-    })
-    this.log.settle(committed.entries)
+    const committed = this.#database.transaction(
+      () => {
+        this.records.apply(writes)
+        return { entries: this.log.append(entries), eventSeqs: this.events.append(events) }
+      },
+      { sync },
+    )
+    this.log.settle(committed.entries, { sync })
     this.events.settle(committed.eventSeqs)
     return committed
+  }
+
+  sync(): void {
+    this.#database.transaction(() => this.log.touch())
+    this.log.settle([], { sync: true })
   }
 
   /** A record must not refer to a blob that was collected before the reference came. */

@@ -15,6 +15,11 @@ export interface Batch {
   /** Bodies of log entries, in order: JSON texts. */
   readonly entries?: readonly string[]
   readonly events?: readonly EventWrite[]
+  /**
+   * False: durable against the end of this process at once, against a power failure with the next batch that is synced. For
+   * what nobody was told is done.
+   */
+  readonly sync?: boolean
 }
 
 export interface Committed {
@@ -35,6 +40,8 @@ export interface Store extends Disposable {
    * @throws {SomaError} `store/disk-full`; `store/not-found` for a reference to a blob that is not there; `call/too-large`.
    */
   commit(batch: Batch): Committed
+  /** Makes everything that was committed without `sync` durable against a power failure, too. */
+  sync(): void
 }
 
 export interface StoreDeps {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'node:test'
 import { ANONYMOUS, silentLog } from '@soma/core'
 import { packFrame } from '@soma/spec'
@@ -63,6 +65,24 @@ test('entries of calls that change nothing are committed within 50 ms, in order'
   assert.equal(kernel.store.log.head.seq, before)
   await kernel.clock.advance(50)
   assert.equal(kernel.store.log.head.seq, before + 2)
+})
+
+test('what is committed without a sync is synced within a second, and a call that changes something does not wait', async () => {
+  await using kernel = await TestKernel.create()
+  const witness = (): number => Number(readFileSync(join(kernel.directory, 'log', 'head'), 'utf8').split(' ')[0])
+  const founded = witness()
+  await kernel.calls.call('system.echo', {})
+  await kernel.clock.advance(50)
+  assert.equal(kernel.store.log.head.seq, founded + 1)
+  assert.equal(witness(), founded)
+  await kernel.clock.advance(1000)
+  assert.equal(witness(), founded + 1)
+  await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }] })
+  assert.equal(witness(), founded + 2)
+  await kernel.calls.call('system.echo', {})
+  await kernel.kernel.stop({ drainMs: 0 })
+  assert.equal(witness(), kernel.store.log.head.seq)
+  assert.equal(kernel.clock.pending, 0)
 })
 
 test('a long call’s begin entry is durable while it runs', async () => {

@@ -5,7 +5,14 @@ import type { Broadcast } from '../events/event-bus.ts'
 import { QUOTA_KIND } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { KernelDeps } from '../deps.ts'
-import { CHECKPOINT_ENTRIES, JOURNAL_DELAY_MS, JOURNAL_GROUP_MAX, JOURNAL_PENDING_MAX, JOURNAL_RETRY_MS } from '../limits.ts'
+import {
+  CHECKPOINT_ENTRIES,
+  JOURNAL_DELAY_MS,
+  JOURNAL_GROUP_MAX,
+  JOURNAL_PENDING_MAX,
+  JOURNAL_RETRY_MS,
+  JOURNAL_SYNC_MS,
+} from '../limits.ts'
 import { type AuditFacts, type Outcome, decodeEntry, encodeFacts } from './entry.ts'
 
 export interface JournalDeps extends KernelDeps {
@@ -33,6 +40,8 @@ export class Journal {
   #events: EventWrite[] = []
   #group = 0
   #timer: Disposable | undefined
+  /** Set while something is committed that is not synced yet. */
+  #syncTimer: Disposable | undefined
   #sinceCheckpoint = 0
 
   constructor(deps: JournalDeps) {
@@ -66,12 +75,12 @@ export class Journal {
     const { at, outcome } = end
     const ended: AuditFacts = this.#waits(begun) ? { ...begun.facts, ...outcome, kind: 'call' } : endOf(begun, at, outcome)
     const others = this.#entries.filter((facts) => facts !== begun.facts)
-    this.#write({ writes: effects.writes, entries: [...others, ended], events: [...this.#events, ...effects.events] })
+    this.#write({ writes: effects.writes, entries: [...others, ended], events: [...this.#events, ...effects.events] }, { sync: true })
   }
 
   /** Commits writes that are no call's, with the entry that says so. */
   commitSystem(facts: AuditFacts, writes: readonly RecordWrite[]): void {
-    this.#write({ writes, entries: [...this.#entries, facts], events: this.#events })
+    this.#write({ writes, entries: [...this.#entries, facts], events: this.#events }, { sync: true })
   }
 
   #waits({ group }: Begun): boolean {
@@ -88,7 +97,7 @@ export class Journal {
   flush(): void {
     if (this.#entries.length === 0 && this.#events.length === 0) return
     try {
-      this.#write({ writes: [], entries: this.#entries, events: this.#events })
+      this.#write({ writes: [], entries: this.#entries, events: this.#events }, { sync: false })
     } catch (thrown) {
       this.#deps.log.error('the audit log could not be written; it is tried again', {
         error: toSomaError(thrown),
@@ -97,6 +106,14 @@ export class Journal {
       this.#disarm()
       this.#arm(JOURNAL_RETRY_MS)
     }
+  }
+
+  /** Commits and syncs what waits; nothing is scheduled afterwards. */
+  stop(): void {
+    this.flush()
+    this.#disarm()
+    if (this.#syncTimer) this.#sync()
+    this.#synced()
   }
 
   #arm(delayMs = JOURNAL_DELAY_MS): void {
@@ -109,21 +126,40 @@ export class Journal {
     this.#timer = undefined
   }
 
-  #write(batch: Group): void {
+  #write(batch: Group, { sync }: { readonly sync: boolean }): void {
     const { store, charged } = this.#deps
     // Usage first: a call that revokes a capability deletes its usage after it.
     const committed = store.commit({
       events: batch.events,
       entries: batch.entries.map(encodeFacts),
       writes: [...[...charged].map(putUsage), ...batch.writes],
+      sync,
     })
     charged.clear()
     this.#disarm()
+    if (sync) this.#synced()
+    else this.#syncTimer ??= this.#deps.clock.schedule(JOURNAL_SYNC_MS, () => this.#sync())
     this.#entries = []
     this.#events = []
     this.#group++
     this.#publish(batch.events, committed)
     this.#checkpoint(committed.entries.length)
+  }
+
+  /** A disk that refuses is tried again: nobody was told that these entries are safe. */
+  #sync(): void {
+    this.#synced()
+    try {
+      this.#deps.store.sync()
+    } catch (error) {
+      this.#deps.log.error('the audit log could not be synced; it is tried again', { error })
+      this.#syncTimer = this.#deps.clock.schedule(JOURNAL_SYNC_MS, () => this.#sync())
+    }
+  }
+
+  #synced(): void {
+    this.#syncTimer?.[Symbol.dispose]()
+    this.#syncTimer = undefined
   }
 
   #publish(events: readonly EventWrite[], committed: ReturnType<Store['commit']>): void {

@@ -17,6 +17,7 @@ const APPLICATION_ID = 0x736f6d61
 export class Database implements Disposable {
   readonly path: string
   readonly #sqlite: DatabaseSync
+  #syncs = true
 
   /** @throws {SomaError} `store/locked`, `store/corrupt`, `store/newer-schema`, `store/disk-full`. */
   constructor(path: string) {
@@ -67,9 +68,13 @@ export class Database implements Disposable {
     return isSqliteError(error) ? corruptError(this.path, (error as Error).message, error) : error
   }
 
-  /** Runs `action` as one transaction: durable when this returns, undone when it throws. */
-  transaction<T>(action: () => T): T {
+  /**
+   * Runs `action` as one transaction: durable when this returns, undone when it throws. Without `sync` it survives the end of
+   * this process but not yet a power failure; the next transaction with it makes both durable.
+   */
+  transaction<T>(action: () => T, { sync = true }: { readonly sync?: boolean } = {}): T {
     return this.guard(() => {
+      this.#setSync(sync)
       this.#sqlite.exec('BEGIN IMMEDIATE')
       try {
         const result = action()
@@ -81,6 +86,12 @@ export class Database implements Disposable {
         throw error
       }
     })
+  }
+
+  #setSync(sync: boolean): void {
+    if (sync === this.#syncs) return
+    this.#sqlite.exec(sync ? 'PRAGMA synchronous=FULL' : 'PRAGMA synchronous=NORMAL')
+    this.#syncs = sync
   }
 
   /** Runs `action` and turns SQLite's errors into `SomaError`s. */

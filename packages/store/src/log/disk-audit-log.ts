@@ -94,11 +94,16 @@ export class DiskAuditLog implements AuditLog, Disposable {
     return this.#entries.append(this.#head, bodies)
   }
 
-  /** The entries are durable now. */
-  settle(entries: readonly LogEntry[]): void {
+  /** Writes the head again, inside the caller's transaction: something must be written for a transaction to be synced. */
+  touch(): void {
+    this.#entries.putHead(this.#head)
+  }
+
+  /** The entries are committed. The witness follows what is synced: it must never know of more than the disk does. */
+  settle(entries: readonly LogEntry[], { sync }: { readonly sync: boolean }): void {
     const last = entries.at(-1)
-    if (!last) return
-    this.#head = { seq: last.seq, hash: last.hash }
+    if (last) this.#head = { seq: last.seq, hash: last.hash }
+    if (!sync || this.#head.seq === 0) return
     try {
       this.#headFile.write(this.#head)
     } catch (error) {

@@ -38,8 +38,12 @@ export class EntryTable {
     for (let begin = 0; begin < whole; begin += INSERT_ROWS) this.#insertRows(entries, begin)
     for (const { seq, hash, body } of entries.slice(whole)) this.#insertOne.run(seq, hash, body)
     const last = entries.at(-1)
-    if (last) this.#setHead.run(last.seq, last.hash, linkChecksum(last))
+    if (last) this.putHead(last)
     return entries
+  }
+
+  putHead(link: Link): void {
+    if (link.seq > 0) this.#setHead.run(link.seq, link.hash, linkChecksum(link))
   }
 
   #insertRows(entries: readonly LogEntry[], begin: number): void {

@@ -6,7 +6,7 @@ const SEQ_DIGITS = 16
 const LINE_BYTES = SEQ_DIGITS + 1 + 64 + 1 + 64 + 1
 
 /**
- * A copy of the log's head outside the database, written after every commit. SQLite takes a damaged or missing WAL for
+ * A copy of the log's head outside the database, written after every synced commit. SQLite takes a damaged or missing WAL for
  * one that was never written and quietly opens an older state; this file is the witness that there was more. It is not
  * synced: it may lag behind after a power failure, but it is never ahead of what was acknowledged.
  */
