@@ -1,9 +1,8 @@
 import { type Clock, VERSION } from '@soma/core'
-import { type CallOutput, type Handlers, callDefinition, callNames } from '@soma/spec'
+import { type CallOutput, type Handlers, callTable, describeCalls } from '@soma/spec'
 import { diagnose, diskSpace, gatherDoctorFacts, hostFacts, listSettings, setSettings } from '@soma/host'
 import type { Kernel } from '@soma/kernel'
 import type { Store } from '@soma/store'
-import { z } from 'zod'
 import type { SomaOptions } from './options.ts'
 
 type Status = CallOutput<'system.status'>
@@ -67,24 +66,10 @@ async function status(deps: SystemHandlerDeps, startedAt: number): Promise<Statu
 
 let cached: CallOutput<'system.calls'>['calls'] | undefined
 
-/** The table as JSON Schemas; made once, because it never changes. */
+/** The table as JSON Schemas; made when first asked for, because it never changes. */
 function table(): CallOutput<'system.calls'>['calls'] {
-  cached ??= callNames.map((name) => {
-    const { summary, http, events, mutates, errors, input, output } = callDefinition(name)
-    return {
-      name,
-      summary,
-      http,
-      streaming: events !== undefined,
-      mutates: mutates ?? false,
-      errors: [...errors],
-      input: jsonSchema(input),
-      output: jsonSchema(output),
-    }
+  cached ??= describeCalls(callTable).map(({ name, summary, http, streaming, mutates, errors, input, output }) => {
+    return { name, summary, http, streaming, mutates, errors: [...errors], input, output } as CallOutput<'system.calls'>['calls'][number]
   })
   return cached
-}
-
-function jsonSchema(schema: z.ZodType): CallOutput<'system.calls'>['calls'][number]['input'] {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as CallOutput<'system.calls'>['calls'][number]['input']
 }
