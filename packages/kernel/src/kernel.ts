@@ -1,5 +1,5 @@
 import { SomaError } from '@soma/core'
-import type { AuditEntry, Dispatcher, Handlers, Metric, SomaEvent } from '@soma/spec'
+import type { Dispatcher, Handlers, Metric, SomaEvent } from '@soma/spec'
 import { type Store, recordDigest } from '@soma/store'
 import type { AuditFacts } from './audit/entry.ts'
 import { createAuditHandlers } from './audit/handlers.ts'
@@ -37,12 +37,12 @@ const ABORT_GRACE_MS = 2_000
 /** Makes the kernel from the handlers of all packages; its own (capability, event, audit) are added here. */
 export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel {
   const parts = createParts(deps)
-  const { capabilities, tokens, active, journal, counter, charged, entries, events } = parts
+  const { capabilities, tokens, active, journal, counter, charged, ends, events } = parts
   const state = { accepting: true }
   const own = {
     ...createCapabilityHandlers({ ...deps, capabilities, tokens, active }),
     ...createEventHandlers({ clock: deps.clock, events: deps.store.events, bus: events }),
-    ...createAuditHandlers({ store: deps.store, journal, entries }),
+    ...createAuditHandlers({ store: deps.store, journal, ends }),
   }
   const dispatcher = new KernelDispatcher({
     ...deps,
@@ -81,12 +81,12 @@ function createParts(deps: CreateKernelDeps) {
   const tokens = new Tokens(deps)
   const charged = new Set<CapabilityEntry>()
   const events = new Broadcast<SomaEvent>()
-  const entries = new Broadcast<AuditEntry>()
-  const journal = new Journal({ ...deps, events, entries, charged })
+  const ends = new Broadcast<number>()
+  const journal = new Journal({ ...deps, events, ends, charged })
   capabilities.load(deps.store)
   tokens.load(deps.store)
   if (capabilities.table.size === 0 && deps.store.log.head.seq === 0) found(deps, capabilities, journal)
-  return { capabilities, tokens, charged, events, entries, journal, active: new ActiveCalls(), counter: new CallCounter() }
+  return { capabilities, tokens, charged, events, ends, journal, active: new ActiveCalls(), counter: new CallCounter() }
 }
 
 /** The first start of an installation: its first capabilities, and the log's first entry that says so. */

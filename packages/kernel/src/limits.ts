@@ -11,6 +11,8 @@ export const JOURNAL_RETRY_MS = 1_000
 export const JOURNAL_GROUP_MAX = 2_048
 /** Entries held while the disk refuses them; beyond, calls are refused rather than left without a trace. */
 export const JOURNAL_PENDING_MAX = 100_000
+/** One event's JSON text, in UTF-16 units: below the store's own limit, because an event that it refuses would hold up all that wait with it. */
+export const EVENT_LENGTH_MAX = 64 * 1024
 /** Events waiting for one subscriber. More are dropped, counted, and the subscriber is told. */
 export const SUBSCRIBER_QUEUE_MAX = 1_024
 /** Subscribers at once. */

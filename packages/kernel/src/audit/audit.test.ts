@@ -3,13 +3,11 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { ANONYMOUS, silentLog } from '@soma/core'
+import { ANONYMOUS } from '@soma/core'
 import { packFrame } from '@soma/spec'
 import { settle } from '@soma/testkit/clock'
 import { attachmentsDigest } from '../dispatch/digest.ts'
 import { TestKernel, owner } from '../test-kernel.ts'
-import { Journal } from './journal.ts'
-import { Broadcast } from '../events/event-bus.ts'
 
 const tensorInput = { payload: 'a secret', tensors: [{ name: 't', dtype: 'uint8' as const, shape: [3], data: new Uint8Array([1, 2, 3]) }] }
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -176,35 +174,6 @@ test('a checkpoint signs the head with both algorithms', async () => {
   const { checkpoint } = await kernel.calls.call('audit.checkpoint', {})
   assert.ok(checkpoint.seq > 0 && checkpoint.ed25519.length > 80 && checkpoint.mlDsa65.length > 4000)
   assert.equal((await kernel.calls.call('audit.verify', {})).checkpoints >= 1, true)
-})
-
-test('when the disk refuses, what waits is kept and written later', async () => {
-  await using kernel = await TestKernel.create()
-  let full = true
-  const store = {
-    ...kernel.store,
-    log: kernel.store.log,
-    commit: (batch: Parameters<typeof kernel.store.commit>[0]) => {
-      if (full) throw new Error('ENOSPC')
-      return kernel.store.commit(batch)
-    },
-  }
-  const journal = new Journal({
-    store,
-    clock: kernel.clock,
-    rng: { bytes: (count) => new Uint8Array(count), float: () => 0 },
-    log: silentLog,
-    events: new Broadcast(),
-    entries: new Broadcast(),
-    charged: new Set(),
-  })
-  const before = kernel.store.log.head.seq
-  journal.note({ at: 1, kind: 'system', name: 'kept', principal: 'system', face: 'internal' })
-  await kernel.clock.advance(60)
-  assert.equal(kernel.store.log.head.seq, before)
-  full = false
-  await kernel.clock.advance(2000)
-  assert.equal(kernel.store.log.head.seq, before + 1)
 })
 
 test('an entry that cannot be read is named, and verify goes on', async () => {

@@ -9,7 +9,8 @@ import { verifyAudit } from './verify.ts'
 export interface AuditHandlerDeps {
   readonly store: Store
   readonly journal: Journal
-  readonly entries: Broadcast<AuditEntry>
+  /** Told after every commit. */
+  readonly ends: Broadcast<number>
 }
 
 type Wanted = Pick<Handlers, 'audit.list' | 'audit.tail' | 'audit.verify' | 'audit.checkpoint'>
@@ -55,11 +56,11 @@ function entriesOf(store: Store, call: string): AuditEntry[] {
 }
 
 async function* tail(
-  { store, journal, entries }: AuditHandlerDeps,
+  { store, journal, ends }: AuditHandlerDeps,
   { last }: ValidInput<'audit.tail'>,
   ctx: CallContext,
 ): AsyncGenerator<AuditEntry, Record<string, never>, void> {
-  using live = entries.subscribe(ctx.signal)
+  using live = ends.subscribe(ctx.signal)
   journal.flush()
   let sent = store.log.head.seq
   for (const entry of last > 0 ? store.log.last(last) : []) yield decodeEntry(entry)

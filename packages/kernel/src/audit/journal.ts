@@ -1,32 +1,41 @@
 import { type Log, SomaError, toSomaError } from '@soma/core'
-import type { AuditEntry, SomaEvent } from '@soma/spec'
-import type { Batch, EventWrite, RecordWrite, Store } from '@soma/store'
+import type { SomaEvent } from '@soma/spec'
+import type { EventWrite, RecordWrite, Store } from '@soma/store'
 import type { Broadcast } from '../events/event-bus.ts'
 import { QUOTA_KIND } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { KernelDeps } from '../deps.ts'
 import {
   CHECKPOINT_ENTRIES,
+  EVENT_LENGTH_MAX,
   JOURNAL_DELAY_MS,
   JOURNAL_GROUP_MAX,
   JOURNAL_PENDING_MAX,
   JOURNAL_RETRY_MS,
   JOURNAL_SYNC_MS,
 } from '../limits.ts'
-import { type AuditFacts, type Outcome, decodeEntry, encodeFacts } from './entry.ts'
+import { type AuditFacts, type Outcome, encodeFacts } from './entry.ts'
 
 export interface JournalDeps extends KernelDeps {
   readonly store: Store
   readonly events: Broadcast<SomaEvent>
-  readonly entries: Broadcast<AuditEntry>
+  /** Told after every commit where the log ends now. */
+  readonly ends: Broadcast<number>
   /** Capabilities whose usage changed since it was last written. */
   readonly charged: Set<CapabilityEntry>
 }
 
-/** A call whose begin is noted, and the group of entries it waits in. */
+/** An entry that was noted. */
 export interface Begun {
   readonly facts: AuditFacts
-  readonly group: number
+  /** False once it is in the log, where nothing can be added to it any more. */
+  waits: boolean
+}
+
+/** What a call wants committed besides what waits. */
+export interface Changes {
+  readonly writes: readonly RecordWrite[]
+  readonly events: readonly EventWrite[]
 }
 
 /**
@@ -36,9 +45,8 @@ export interface Begun {
  */
 export class Journal {
   readonly #deps: JournalDeps
-  #entries: AuditFacts[] = []
+  #entries: Begun[] = []
   #events: EventWrite[] = []
-  #group = 0
   #timer: Disposable | undefined
   /** Set while something is committed that is not synced yet. */
   #syncTimer: Disposable | undefined
@@ -55,15 +63,17 @@ export class Journal {
   note(facts: AuditFacts): Begun {
     if (this.#entries.length >= JOURNAL_PENDING_MAX)
       throw new SomaError('store/disk-full', 'the audit log cannot be written; calls are refused until there is space')
-    const begun = { facts, group: this.#group }
-    this.#entries.push(facts)
-    this.#arm()
+    const begun = { facts, waits: true }
+    this.#entries.push(begun)
+    // Equal and not more: while the disk refuses, it is asked by the timer and not by every call.
+    if (this.#entries.length === JOURNAL_GROUP_MAX) this.flush()
+    else this.#arm()
     return begun
   }
 
   /** Notes how a call ended that changed nothing. */
   end(begun: Begun, at: number, outcome: Outcome): void {
-    if (this.#waits(begun)) Object.assign(begun.facts, outcome, { kind: 'call' })
+    if (begun.waits) Object.assign(begun.facts, outcome, { kind: 'call' })
     else this.note(endOf(begun, at, outcome))
   }
 
@@ -71,33 +81,30 @@ export class Journal {
    * Commits a call's effects together with its end and everything that waits.
    * @throws {SomaError} `store/disk-full`: the effects did not happen, what waited goes on waiting.
    */
-  commit(begun: Begun, end: { readonly at: number; readonly outcome: Outcome }, effects: Required<Pick<Batch, 'writes' | 'events'>>): void {
+  commit(begun: Begun, end: { readonly at: number; readonly outcome: Outcome }, changes: Changes): void {
     const { at, outcome } = end
-    const ended: AuditFacts = this.#waits(begun) ? { ...begun.facts, ...outcome, kind: 'call' } : endOf(begun, at, outcome)
-    const others = this.#entries.filter((facts) => facts !== begun.facts)
-    this.#write({ writes: effects.writes, entries: [...others, ended], events: [...this.#events, ...effects.events] }, { sync: true })
+    while (this.#waitsMoreThan(JOURNAL_GROUP_MAX)) this.#write(nothing, { sync: false })
+    const ended: AuditFacts = begun.waits ? { ...begun.facts, ...outcome, kind: 'call' } : endOf(begun, at, outcome)
+    this.#write({ ...changes, begun, ended }, { sync: true })
   }
 
   /** Commits writes that are no call's, with the entry that says so. */
-  commitSystem(facts: AuditFacts, writes: readonly RecordWrite[]): void {
-    this.#write({ writes, entries: [...this.#entries, facts], events: this.#events }, { sync: true })
+  commitSystem(ended: AuditFacts, writes: readonly RecordWrite[]): void {
+    this.#write({ writes, events: [], ended }, { sync: true })
   }
 
-  #waits({ group }: Begun): boolean {
-    return group === this.#group
-  }
-
-  /** Notes an event that belongs to no call, such as a crash. */
+  /** Notes an event that belongs to no call, such as a crash. One that could not be kept is dropped: it must not hold up all others. */
   noteEvent(event: EventWrite): void {
-    if (this.#events.length < JOURNAL_PENDING_MAX) this.#events.push(event)
+    const { length } = JSON.stringify(event)
+    if (length <= EVENT_LENGTH_MAX && this.#events.length < JOURNAL_PENDING_MAX) this.#events.push(event)
+    else this.#deps.log.error('an event is dropped', { name: event.name, length, waiting: this.#events.length })
     this.#arm()
   }
 
-  /** Commits what waits. A full disk is logged and tried again with the next group. */
+  /** Commits what waits, a group at a time. A full disk is logged and tried again. */
   flush(): void {
-    if (this.#entries.length === 0 && this.#events.length === 0) return
     try {
-      this.#write({ writes: [], entries: this.#entries, events: this.#events }, { sync: false })
+      while (this.#waitsMoreThan(0)) this.#write(nothing, { sync: false })
     } catch (thrown) {
       this.#deps.log.error('the audit log could not be written; it is tried again', {
         error: toSomaError(thrown),
@@ -117,8 +124,11 @@ export class Journal {
   }
 
   #arm(delayMs = JOURNAL_DELAY_MS): void {
-    if (this.#entries.length === JOURNAL_GROUP_MAX) this.flush()
-    else this.#timer ??= this.#deps.clock.schedule(delayMs, () => this.flush())
+    this.#timer ??= this.#deps.clock.schedule(delayMs, () => this.flush())
+  }
+
+  #waitsMoreThan(count: number): boolean {
+    return this.#entries.length > count || this.#events.length > count
   }
 
   #disarm(): void {
@@ -126,23 +136,29 @@ export class Journal {
     this.#timer = undefined
   }
 
-  #write(batch: Group, { sync }: { readonly sync: boolean }): void {
+  /** Commits the oldest group of what waits, and more with it: never more rows than the store takes at once. */
+  #write({ writes, events: more, begun, ended }: Addition, { sync }: { readonly sync: boolean }): void {
     const { store, charged } = this.#deps
-    // Usage first: a call that revokes a capability deletes its usage after it.
+    const entries = this.#entries.slice(0, JOURNAL_GROUP_MAX)
+    const events = [...this.#events.slice(0, JOURNAL_GROUP_MAX), ...more]
+    const facts = entries.filter((entry) => entry !== begun).map((entry) => entry.facts)
     const committed = store.commit({
-      events: batch.events,
-      entries: batch.entries.map(encodeFacts),
-      writes: [...[...charged].map(putUsage), ...batch.writes],
+      events,
+      entries: (ended ? [...facts, ended] : facts).map(encodeFacts),
+      // Usage first: a call that revokes a capability deletes its usage after it.
+      writes: [...[...charged].map(putUsage), ...writes],
       sync,
     })
     charged.clear()
     this.#disarm()
     if (sync) this.#synced()
     else this.#syncTimer ??= this.#deps.clock.schedule(JOURNAL_SYNC_MS, () => this.#sync())
-    this.#entries = []
-    this.#events = []
-    this.#group++
-    this.#publish(batch.events, committed)
+    this.#entries = this.#entries.slice(entries.length)
+    this.#events = this.#events.slice(JOURNAL_GROUP_MAX)
+    for (const entry of entries) entry.waits = false
+    if (this.#waitsMoreThan(0)) this.#arm()
+    events.forEach((event, index) => this.#deps.events.publish({ seq: committed.eventSeqs[index] ?? 0, ...event }))
+    this.#deps.ends.publish(store.log.head.seq)
     this.#checkpoint(committed.entries.length)
   }
 
@@ -162,11 +178,6 @@ export class Journal {
     this.#syncTimer = undefined
   }
 
-  #publish(events: readonly EventWrite[], committed: ReturnType<Store['commit']>): void {
-    events.forEach((event, index) => this.#deps.events.publish({ seq: committed.eventSeqs[index] ?? 0, ...event }))
-    if (this.#deps.entries.subscribers > 0) for (const entry of committed.entries) this.#deps.entries.publish(decodeEntry(entry))
-  }
-
   #checkpoint(entries: number): void {
     this.#sinceCheckpoint += entries
     if (this.#sinceCheckpoint < CHECKPOINT_ENTRIES) return
@@ -175,10 +186,13 @@ export class Journal {
   }
 }
 
-/** What is committed at once. */
-interface Group extends Required<Pick<Batch, 'writes' | 'events'>> {
-  readonly entries: readonly AuditFacts[]
+interface Addition extends Changes {
+  /** An entry that may wait, and the one that is written instead of it. */
+  readonly begun?: Begun
+  readonly ended?: AuditFacts
 }
+
+const nothing: Addition = { writes: [], events: [] }
 
 function endOf({ facts: { input: _input, ...begin } }: Begun, at: number, outcome: Outcome): AuditFacts {
   return { ...begin, at, kind: 'end', ...outcome }

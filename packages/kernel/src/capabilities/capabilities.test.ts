@@ -98,9 +98,7 @@ test('nothing is derived from a capability that has expired', async () => {
     { resource: 'capability/*', rights: ['manage'] },
   ])
   const derive = () =>
-    kernel
-      .as(caller)
-      .call('capability.derive', { parent: ids[0], holder: 'anonymous', grant: { ...everyEcho, expiresAt }, label: '' })
+    kernel.as(caller).call('capability.derive', { parent: ids[0], holder: 'anonymous', grant: { ...everyEcho, expiresAt }, label: '' })
   await derive()
   kernel.clock.skip(1000)
   await assert.rejects(derive(), { code: 'capability/exceeds-parent', details: { parent: ids[0], reason: 'the parent has expired' } })
