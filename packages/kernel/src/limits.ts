@@ -19,8 +19,8 @@ export const SUBSCRIBER_QUEUE_MAX = 1_024
 export const SUBSCRIBERS_MAX = 1_024
 /** Rows read at once when replaying logs. */
 export const PAGE_ROWS = 500
-/** Capabilities in the table. At 300 bytes each this is 30 MB. */
-export const CAPABILITIES_MAX = 100_000
+/** Capabilities in the table: all can be revoked by one call, whose audit entry and batch the store takes. */
+export const CAPABILITIES_MAX = 20_000
 /** Parent, child, grandchild …: deeper chains make every charge slow. */
 export const DERIVATION_DEPTH_MAX = 32
 /** Problems that `audit.verify` names before it only counts. */

@@ -2,8 +2,8 @@
 export const COMMIT_ROWS_MAX = 100_000
 /** One record's JSON text, in UTF-16 units: a manifest of 100,000 files fits. */
 export const RECORD_LENGTH_MAX = 16 * 1024 * 1024
-/** One log entry's body, in UTF-16 units: an entry holds digests, so that 10,000 effects of one call fit. */
-export const LOG_BODY_LENGTH_MAX = 1024 * 1024
+/** One log entry's body, in UTF-16 units: an entry holds digests, so that 60,000 deletions of one call fit. */
+export const LOG_BODY_LENGTH_MAX = 4 * 1024 * 1024
 /** One event's JSON text, in UTF-16 units: events say what happened; contents are fetched by a call. */
 export const EVENT_LENGTH_MAX = 256 * 1024
 /** Keys of records and partials, in UTF-16 units: a resource name of 512 and a prefix. */

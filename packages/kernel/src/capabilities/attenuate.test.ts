@@ -119,7 +119,7 @@ test('a chain of quotas never lets more calls through than its smallest one', ()
       let through = 0
       for (let call = 0; call < calls; call++) {
         try {
-          charge(entry as CapabilityEntry, 1, 0)
+          charge([entry as CapabilityEntry], 1, 0)
           through++
         } catch {
           // Used up.
@@ -141,12 +141,40 @@ test('a windowed quota refills when its window is over, and says when', () => {
     grant: { resource: '*', rights: ['read'], constraints: {}, expiresAt: null, quota: { calls: 2, windowMs: 1000 } },
   })
   clock.skip(5000)
-  charge(entry, 2, clock.now())
-  assert.throws(() => charge(entry, 1, clock.now()), {
+  charge([entry], 2, clock.now())
+  assert.throws(() => charge([entry], 1, clock.now()), {
     code: 'capability/quota-exhausted',
     retryable: true,
     details: { capability: entry.id, calls: 1, retryAfterMs: 1000 },
   })
   clock.skip(1000)
-  assert.equal(charge(entry, 1, clock.now()).length, 1)
+  assert.equal(charge([entry], 1, clock.now()).size, 1)
+})
+
+const withQuota = (quota: Grant['quota'], parent: CapabilityEntry | null = null): CapabilityEntry =>
+  createEntry({
+    id: 'cap_0000000000000000' as CapabilityEntry['id'],
+    parent,
+    holder: 'owner' as PrincipalId,
+    label: '',
+    createdAt: 0,
+    grant: { resource: '*', rights: ['read'], constraints: {}, expiresAt: null, quota },
+  })
+
+test('what two capabilities of one call have in common pays once, and all pay or none', () => {
+  const parent = withQuota({ calls: 2 })
+  const [rich, poor] = [withQuota({ calls: 9 }, parent), withQuota({ calls: 1 }, parent)]
+  charge([rich, poor], 1, 0)
+  assert.deepEqual([parent.usage.used, rich.usage.used, poor.usage.used], [1, 1, 1])
+  assert.throws(() => charge([rich, poor], 1, 0), { code: 'capability/quota-exhausted' })
+  assert.deepEqual([parent.usage.used, rich.usage.used, poor.usage.used], [1, 1, 1])
+})
+
+test('a clock that is set back neither refills a quota at once nor keeps it empty', () => {
+  const entry = withQuota({ calls: 1, windowMs: 1000 })
+  const now = Date.UTC(2026, 0, 1)
+  charge([entry], 1, now)
+  assert.throws(() => charge([entry], 1, now - 999), { code: 'capability/quota-exhausted' })
+  charge([entry], 1, now - 30 * 24 * 3600 * 1000)
+  assert.throws(() => charge([entry], 1, now - 30 * 24 * 3600 * 1000 + 999), { code: 'capability/quota-exhausted' })
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { ANONYMOUS } from '@soma/core'
+import { ANONYMOUS, type CapabilityId } from '@soma/core'
 import type { Caller } from '@soma/spec'
+import { CAPABILITIES_MAX } from '../limits.ts'
 import { TestKernel } from '../test-kernel.ts'
 
 const anonymous: Caller = { principal: ANONYMOUS, face: 'http' }
@@ -190,6 +191,57 @@ test('a grandchild goes with its grandparent', async () => {
   const { revoked } = await kernel.calls.call('capability.revoke', { capability: first.ids[0] as never })
   assert.deepEqual(revoked, [first.ids[0], child.id])
   await assert.rejects(kernel.as(anonymous).call('system.echo', {}), { code: 'capability/denied' })
+})
+
+test('a full table can be revoked by one call', async () => {
+  await using kernel = await TestKernel.create()
+  const { ids, caller } = await issue(kernel, [{ ...everyEcho, quota: { calls: 1 } }])
+  const parent = ids[0] as CapabilityId
+  const id = (kind: string, index: number): string => `${kind}_${index.toString(36).padStart(16, '0')}`
+  const count = CAPABILITIES_MAX - 3
+  for (let begin = 0; begin < count; begin += 5000)
+    kernel.store.commit({
+      writes: Array.from({ length: Math.min(5000, count - begin) }, (_, index) => begin + index).flatMap((index) => {
+        const holder = `token:${id('tok', index)}`
+        const grant = { ...everyEcho, constraints: {}, expiresAt: null, quota: { calls: 1 } }
+        const record = { ...grant, id: id('cap', index), parent, holder, label: '', createdAt: 0 }
+        const token = { id: id('tok', index), secretHash: '', label: '', createdAt: 0 }
+        return [
+          { action: 'put', kind: 'capability', key: record.id, value: record },
+          { action: 'put', kind: 'token', key: token.id, value: token },
+          { action: 'put', kind: 'quota', key: record.id, value: { used: 1, windowStart: 0 } },
+        ] as const
+      }),
+    })
+  await kernel.restart()
+  const grant = { ...everyEcho, quota: { calls: 1 } }
+  await assert.rejects(kernel.calls.call('capability.derive', { holder: caller.principal as never, grant, label: '' }), {
+    code: 'resource/exhausted',
+  })
+  const { revoked } = await kernel.calls.call('capability.revoke', { capability: parent })
+  assert.equal(revoked.length, count + 1)
+  assert.deepEqual(
+    ['capability', 'token', 'quota'].map((kind) => kernel.store.records.count(kind)),
+    [2, 0, 0],
+  )
+  assert.deepEqual((await kernel.calls.call('audit.verify', {})).problems, [])
+})
+
+test('a damaged tree loses the branches that hang on nothing, and the rest goes on working', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [everyEcho])
+  const [a, b, c] = ['cap_000000000000000a', 'cap_000000000000000b', 'cap_000000000000000c']
+  const record = { ...everyEcho, holder: 'anonymous', constraints: {}, expiresAt: null, quota: null, label: '', createdAt: 0 }
+  kernel.store.commit({
+    writes: [
+      { action: 'put', kind: 'capability', key: a, value: { ...record, id: a, parent: b } },
+      { action: 'put', kind: 'capability', key: b, value: { ...record, id: b, parent: a } },
+      { action: 'put', kind: 'capability', key: c, value: { ...record, id: c, parent: 'cap_zzzzzzzzzzzzzzzz' } },
+    ],
+  })
+  await kernel.restart()
+  await assert.rejects(kernel.as(anonymous).call('system.echo', {}), { code: 'capability/denied' })
+  await kernel.as(caller).call('system.echo', {})
 })
 
 test('revoking ends streams that run on the capability', async () => {

@@ -27,6 +27,8 @@ export class Capabilities {
       const known = this.table.get(id as CapabilityId)
       const record = records.get(id)
       if (known || !record) return known ?? null
+      // Taken out before its parent is asked for, so that a circle of parents, too, is a missing parent.
+      records.delete(id)
       const { id: own, holder, label, createdAt, parent, ...grant } = record
       const parentEntry = parent === null ? null : add(parent)
       // A child without its parent can only come from a damaged store: leaving it out is the safe side.
@@ -35,7 +37,7 @@ export class Capabilities {
       this.table.add(entry)
       return entry
     }
-    for (const id of records.keys()) add(id)
+    for (const id of [...records.keys()]) add(id)
     for (const { key, value } of store.records.list(QUOTA_KIND)) {
       const entry = this.table.get(key as CapabilityId)
       if (entry) Object.assign(entry.usage, QuotaUsage.parse(value))

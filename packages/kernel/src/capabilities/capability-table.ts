@@ -79,7 +79,7 @@ export class CapabilityTable {
 /** An entry and its descendants, ancestors first. */
 export function subtree(root: CapabilityEntry): CapabilityEntry[] {
   const found = [root]
-  for (const entry of found) found.push(...entry.children)
+  for (const entry of found) for (const child of entry.children) found.push(child)
   return found
 }
 

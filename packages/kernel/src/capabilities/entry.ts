@@ -42,8 +42,13 @@ export function toCapability(entry: CapabilityEntry, now: number): Capability {
 }
 
 /** Calls left; null without a quota. */
-export function quotaLeft({ grant: { quota }, usage }: CapabilityEntry, now: number): number | null {
+export function quotaLeft(entry: CapabilityEntry, now: number): number | null {
+  const { quota } = entry.grant
   if (!quota) return null
-  const renewed = quota.windowMs !== undefined && now >= usage.windowStart + quota.windowMs
-  return renewed ? quota.calls : Math.max(0, quota.calls - usage.used)
+  return isRenewed(entry, now) ? quota.calls : Math.max(0, quota.calls - entry.usage.used)
+}
+
+/** Whether the window of the last call is over. One that begins in the future shows a clock that was set back, and ends too. */
+export function isRenewed({ grant: { quota }, usage }: CapabilityEntry, now: number): boolean {
+  return quota?.windowMs !== undefined && Math.abs(now - usage.windowStart) >= quota.windowMs
 }

@@ -44,9 +44,9 @@ export function createCapabilityHandlers({ clock, capabilities, tokens, active }
     'capability.revoke': ({ capability }, { caller, effects }) => {
       const root = capabilities.revocable(caller, capability)
       const revoked = subtree(root)
-      for (const { id } of revoked) {
+      for (const { id, grant } of revoked) {
         effects.delete(CAPABILITY_KIND, id)
-        effects.delete(QUOTA_KIND, id)
+        if (grant.quota) effects.delete(QUOTA_KIND, id)
       }
       const orphans = emptied(capabilities, revoked)
       for (const holder of orphans) effects.delete(TOKEN_KIND, tokenIdOf(holder))
@@ -74,7 +74,8 @@ function stageCapability(effects: Effects, capabilities: Capabilities, entry: Ca
 
 /** Token principals that hold nothing once these entries are gone: their tokens are of no use any more. */
 function emptied({ table }: Capabilities, revoked: readonly CapabilityEntry[]): Set<CapabilityEntry['holder']> {
+  const gone = new Set(revoked)
   const holders = new Set(revoked.map(({ holder }) => holder).filter(isTokenHolder))
-  for (const holder of holders) if ([...table.heldBy(holder)].some((entry) => !revoked.includes(entry))) holders.delete(holder)
+  for (const holder of holders) for (const entry of table.heldBy(holder)) if (!gone.has(entry)) holders.delete(holder)
   return holders
 }

@@ -1,31 +1,29 @@
 import { SomaError } from '@soma/core'
-import { type CapabilityEntry, quotaLeft } from './entry.ts'
+import { type CapabilityEntry, isRenewed, quotaLeft } from './entry.ts'
 
 /**
- * Charges `calls` to an entry and all its ancestors, or to none of them.
+ * Charges `calls` to entries and all their ancestors, once each, or to none of them.
  * @returns the entries whose usage changed, to be made durable with the next commit.
  * @throws {SomaError} `capability/quota-exhausted` naming the capability and when it refills.
  */
-export function charge(entry: CapabilityEntry, calls: number, now: number): readonly CapabilityEntry[] {
-  const limited = chain(entry)
-  for (const link of limited) if ((quotaLeft(link, now) ?? Infinity) < calls) throw exhausted(link, calls, now)
-  for (const { grant, usage } of limited) {
-    const windowMs = grant.quota?.windowMs
-    if (windowMs !== undefined && now >= usage.windowStart + windowMs) {
-      usage.windowStart = now
-      usage.used = 0
-    }
+export function charge(entries: Iterable<CapabilityEntry>, calls: number, now: number): ReadonlySet<CapabilityEntry> {
+  const limited = withQuota(entries)
+  for (const entry of limited) if ((quotaLeft(entry, now) ?? Infinity) < calls) throw exhausted(entry, calls, now)
+  for (const entry of limited) {
+    const { usage } = entry
+    if (isRenewed(entry, now)) Object.assign(usage, { windowStart: now, used: 0 })
     usage.used += calls
   }
   return limited
 }
 
-const none: readonly CapabilityEntry[] = []
+const none: ReadonlySet<CapabilityEntry> = new Set()
 
-/** The entry and its ancestors that have quotas. */
-function chain(entry: CapabilityEntry): readonly CapabilityEntry[] {
-  let limited: CapabilityEntry[] | undefined
-  for (let link: CapabilityEntry | null = entry; link; link = link.parent) if (link.grant.quota) (limited ??= []).push(link)
+/** Those of the entries and their ancestors that have quotas. */
+function withQuota(entries: Iterable<CapabilityEntry>): ReadonlySet<CapabilityEntry> {
+  let limited: Set<CapabilityEntry> | undefined
+  for (const entry of entries)
+    for (let link: CapabilityEntry | null = entry; link; link = link.parent) if (link.grant.quota) (limited ??= new Set()).add(link)
   return limited ?? none
 }
 

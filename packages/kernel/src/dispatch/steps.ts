@@ -71,7 +71,7 @@ export function authorize(run: Run, { capabilities }: StepDeps): void {
 /** Takes the call's cost from the quotas of those capabilities and of all they were derived from. */
 export function chargeQuota(run: Run, { clock, charged }: StepDeps): void {
   const calls = definitionOf(run).cost?.(run.input).calls ?? 1
-  for (const entry of new Set(run.capabilities)) for (const link of charge(entry, calls, clock.now())) charged.add(link)
+  for (const entry of charge(run.capabilities, calls, clock.now())) charged.add(entry)
 }
 
 /** Notes that the call begins, and starts hashing what it carries. */
