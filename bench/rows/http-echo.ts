@@ -24,7 +24,7 @@ export const httpEcho: Row = {
     return {
       ours: () => rate(ours),
       reference: () => rate(reference),
-      warmups: 5,
+      warmups: 10,
       samples: 25,
       [Symbol.asyncDispose]: async () => {
         for (const ping of [...ours, ...reference]) ping[Symbol.dispose]()

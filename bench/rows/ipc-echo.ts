@@ -28,7 +28,7 @@ export const ipcEcho: Row = {
     return {
       ours: async () => (await timed(BATCH, () => soma.call('system.echo', input))) * 1000,
       reference: async () => (await timed(BATCH, () => ping.once())) * 1000,
-      warmups: 10,
+      warmups: 40,
       samples: 60,
       [Symbol.asyncDispose]: async () => {
         ping[Symbol.dispose]()

@@ -37,8 +37,9 @@ export const onnxHttp: Row = {
             sr: new Tensor('int64', BigInt64Array.of(16000n), []),
           }),
         ),
-      warmups: 5,
-      samples: 40,
+      // Enough that both sides run compiled code: a daemon serves for days.
+      warmups: 150,
+      samples: 60,
       [Symbol.asyncDispose]: async () => {
         http[Symbol.dispose]()
         await session.release()

@@ -33,7 +33,7 @@ export const tensorIpc: Row = {
     return {
       ours: () => megabytesPerSecond(ours),
       reference: () => megabytesPerSecond(() => roundTrip(pipe.stdin, pipe.stdout, data)),
-      warmups: 5,
+      warmups: 25,
       samples: 40,
       [Symbol.asyncDispose]: async () => {
         await soma[Symbol.asyncDispose]()
