@@ -44,10 +44,14 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
           '(any ? overlaps(grant.resource, resource) : covers(grant.resource, resource))',
           'overlaps(grant.resource, resource)',
         ],
-        'a capability works in the millisecond it expires': ['now >= grant.expiresAt', 'now > grant.expiresAt'],
         'every face will do': ['!grant.constraints.faces.includes(caller.face)', 'false'],
         'whoever asks holds everything': ['this.heldBy(demand.caller.principal)', 'this.all()'],
       },
+    },
+    {
+      file: `${kernel}capabilities/entry.ts`,
+      tests: capabilities,
+      mutations: { 'a capability works in the millisecond it expires': ['now >= expiresAt', 'now > expiresAt'] },
     },
     {
       file: 'spec/src/capability/v1/capability.ts',
@@ -90,7 +94,7 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
       mutations: {
         'anybody derives from anything': ['if (entry?.holder !== caller.principal) throw', 'if (entry === undefined) throw'],
         'anybody revokes anything': ['if (entry && link.holder === caller.principal) return entry', 'if (entry) return entry'],
-        'an expired one goes on having children': ['this.#deps.clock.now() >= parent.grant.expiresAt', 'false'],
+        'an expired one goes on having children': ['isExpired(parent, this.#deps.clock.now())', 'false'],
       },
     },
   ],
@@ -123,7 +127,7 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
     {
       file: `${kernel}dispatch/steps.ts`,
       tests: capabilities,
-      mutations: { 'it is full again at the next start': ['charged.add(link)', 'void link'] },
+      mutations: { 'it is full again at the next start': ['charged.add(entry)', 'void entry'] },
     },
   ],
   audit: [
@@ -186,7 +190,18 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
     {
       file: `${kernel}dispatch/steps.ts`,
       tests: [`${kernel}dispatch/dispatch.test.ts`],
-      mutations: { 'what a call requires is not checked': ['effects.check()', ''] },
+      mutations: {
+        'what a call requires is not checked': ['effects.check()', ''],
+        'a call that was aborted is committed all the same': ['if (run.isAborted) throw abortError(run.signal)\n  effects', 'effects'],
+      },
+    },
+    {
+      file: `${kernel}dispatch/run-stream.ts`,
+      tests: [`${kernel}dispatch/streams.test.ts`],
+      mutations: {
+        'a stream goes on when it is aborted': ['if (this.#run.isAborted) throw', 'if (false) throw'],
+        'a stream goes on when its capability expires': ['isExpired(entry, now)', 'false'],
+      },
     },
     {
       file: `${kernel}dispatch/effects.ts`,

@@ -72,9 +72,7 @@ async function firstFailure(tests: readonly string[]): Promise<string | undefine
   const args = [...flags, ...tests.map((file) => `packages/${file}`)]
   const options = { cwd: copy, maxBuffer: 64 * 1024 * 1024, timeout: TESTS_MS_MAX }
   const { promise, resolve } = Promise.withResolvers<{ readonly failed: boolean; readonly output: string }>()
-  execFile(process.execPath, args, { cwd: copy, maxBuffer: 64 * 1024 * 1024 }, (error, output) =>
-    resolve({ failed: error !== null, output }),
-  )
+  execFile(process.execPath, args, options, (error, output) => resolve({ failed: error !== null, output }))
   const { failed, output } = await promise
   return failed ? (/^ *not ok \d+ - (.*)$/m.exec(output)?.[1] ?? 'no test in particular') : undefined
 }

@@ -60,7 +60,7 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
     mayCall: (caller, name) => dispatcher.mayCall(caller, name),
     authenticate: (token) => dispatcher.authenticate(token),
     emit: (event) => journal.noteEvent({ at: deps.clock.now(), ...event }),
-    note: (name) => void journal.note(systemEntry(deps, name)),
+    note: (name) => noteQuietly(deps, journal, name),
     stats: () => ({ ...counter.totals, active: active.size }),
     metrics: () => [
       ...counter.metrics(),
@@ -69,7 +69,7 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
     stop: async ({ drainMs }) => {
       state.accepting = false
       await drain(deps, active, drainMs)
-      journal.note(systemEntry(deps, 'system.stopped'))
+      noteQuietly(deps, journal, 'system.stopped')
       journal.stop()
       checkpointQuietly(deps.store, deps.log)
     },
@@ -100,6 +100,15 @@ function found(deps: CreateKernelDeps, capabilities: Capabilities, journal: Jour
 
 function systemEntry({ clock }: KernelDeps, name: string): AuditFacts {
   return { at: clock.now(), kind: 'system', name, principal: 'system', face: 'internal' }
+}
+
+/** What the system does by itself goes on when the log is full: it must be able to stop, above all. */
+function noteQuietly(deps: KernelDeps, journal: Journal, name: string): void {
+  try {
+    journal.note(systemEntry(deps, name))
+  } catch (error) {
+    deps.log.error('the audit log does not say what the system did', { name, error })
+  }
 }
 
 async function drain({ clock }: KernelDeps, active: ActiveCalls, drainMs: number): Promise<void> {

@@ -169,6 +169,31 @@ test('a record that comes back after its deletion is named', async () => {
   assert.deepEqual(problems, [{ where: `record capability/${String(key)}`, what: 'the log says it was deleted, and it is there' }])
 })
 
+test('what is written while a verification goes on is not taken for a forgery', async () => {
+  await using kernel = await TestKernel.create()
+  for (let index = 0; index < 3000; index++) await kernel.kernel.dispatch(owner, 'system.health', {})
+  const verifying = kernel.calls.call('audit.verify', {})
+  const { capabilities } = await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }] })
+  await settle()
+  await kernel.calls.call('capability.revoke', { capability: capabilities[0]?.id as never })
+  await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }] })
+  assert.deepEqual((await verifying).problems, [])
+})
+
+test('a verification and a search end when nobody waits for them any more', async () => {
+  await using kernel = await TestKernel.create()
+  for (let index = 0; index < 3000; index++) await kernel.kernel.dispatch(owner, 'system.health', {})
+  for (const [name, input] of [
+    ['audit.verify', {}],
+    ['audit.list', { call: 'call_0000000000000000' as never }],
+  ] as const) {
+    const abort = new AbortController()
+    const call = kernel.calls.call(name, input, { signal: abort.signal })
+    abort.abort()
+    await assert.rejects(call, { code: 'call/cancelled' }, name)
+  }
+})
+
 test('a checkpoint signs the head with both algorithms', async () => {
   await using kernel = await TestKernel.create()
   const { checkpoint } = await kernel.calls.call('audit.checkpoint', {})

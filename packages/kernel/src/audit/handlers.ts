@@ -1,4 +1,6 @@
-import type { AuditEntry, CallContext, Handlers, ValidInput } from '@soma/spec'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { throwIfAborted } from '@soma/core'
+import type { AuditEntry, CallContext, CallOutput, Handlers, ValidInput } from '@soma/spec'
 import type { Store } from '@soma/store'
 import type { Broadcast } from '../events/event-bus.ts'
 import { PAGE_ROWS } from '../limits.ts'
@@ -13,19 +15,20 @@ export interface AuditHandlerDeps {
   readonly ends: Broadcast<number>
 }
 
+type Listed = CallOutput<'audit.list'>
 type Wanted = Pick<Handlers, 'audit.list' | 'audit.tail' | 'audit.verify' | 'audit.checkpoint'>
 
 export function createAuditHandlers(deps: AuditHandlerDeps): Wanted {
   const { store, journal } = deps
   return {
-    'audit.list': (input) => {
+    'audit.list': ({ afterSeq, call, limit }, { signal }) => {
       journal.flush()
-      return listEntries(store, input)
+      return call === undefined ? listEntries(store, afterSeq, limit) : findCall(store, call, { limit, signal })
     },
     'audit.tail': (input, ctx) => tail(deps, input, ctx),
-    'audit.verify': () => {
+    'audit.verify': (_input, { signal }) => {
       journal.flush()
-      return verifyAudit(store)
+      return verifyAudit(store, signal)
     },
     'audit.checkpoint': () => {
       journal.flush()
@@ -34,25 +37,23 @@ export function createAuditHandlers(deps: AuditHandlerDeps): Wanted {
   }
 }
 
-function listEntries(store: Store, { afterSeq, call, limit }: ValidInput<'audit.list'>): { entries: AuditEntry[]; nextSeq: number } {
-  if (call !== undefined) return { entries: entriesOf(store, call).slice(0, limit), nextSeq: store.log.head.seq }
+function listEntries(store: Store, afterSeq: number | undefined, limit: number): Listed {
   const entries = (afterSeq === undefined ? store.log.last(limit) : store.log.read({ afterSeq, limit })).map(decodeEntry)
   return { entries, nextSeq: entries.at(-1)?.seq ?? afterSeq ?? 0 }
 }
 
-/** Backwards from the end, a page at a time: a call asked for is nearly always a recent one. */
-function entriesOf(store: Store, call: string): AuditEntry[] {
+/** Backwards from the end, because a call asked for is nearly always a recent one; a page at a time, because it may be an old one. */
+async function findCall(store: Store, call: string, options: { readonly limit: number; readonly signal: AbortSignal }): Promise<Listed> {
+  const nextSeq = store.log.head.seq
   const found: AuditEntry[] = []
-  for (let end = store.log.head.seq; end > 0 && !found.some(({ kind }) => kind === 'begin' || kind === 'call'); end -= PAGE_ROWS) {
+  for (let end = nextSeq; end > 0 && !found.some(({ kind }) => kind === 'begin' || kind === 'call'); end -= PAGE_ROWS) {
     const page = store.log.read({ afterSeq: Math.max(0, end - PAGE_ROWS), limit: Math.min(PAGE_ROWS, end) })
-    found.unshift(
-      ...page
-        .filter(({ body }) => body.includes(call))
-        .map(decodeEntry)
-        .filter((entry) => entry.call === call),
-    )
+    const mentions = page.filter(({ body }) => body.includes(call)).map(decodeEntry)
+    found.unshift(...mentions.filter((entry) => entry.call === call))
+    await nextTurn()
+    throwIfAborted(options.signal)
   }
-  return found
+  return { entries: found.slice(0, options.limit), nextSeq }
 }
 
 async function* tail(

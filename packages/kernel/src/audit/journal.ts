@@ -95,7 +95,7 @@ export class Journal {
 
   /** Notes an event that belongs to no call, such as a crash. One that could not be kept is dropped: it must not hold up all others. */
   noteEvent(event: EventWrite): void {
-    const { length } = JSON.stringify(event)
+    const length = textLength(event)
     if (length <= EVENT_LENGTH_MAX && this.#events.length < JOURNAL_PENDING_MAX) this.#events.push(event)
     else this.#deps.log.error('an event is dropped', { name: event.name, length, waiting: this.#events.length })
     this.#arm()
@@ -193,6 +193,15 @@ interface Addition extends Changes {
 }
 
 const nothing: Addition = { writes: [], events: [] }
+
+/** Infinite for what has no JSON text. */
+function textLength(event: EventWrite): number {
+  try {
+    return JSON.stringify(event).length
+  } catch {
+    return Infinity
+  }
+}
 
 function endOf({ facts: { input: _input, ...begin } }: Begun, at: number, outcome: Outcome): AuditFacts {
   return { ...begin, at, kind: 'end', ...outcome }

@@ -1,17 +1,20 @@
 import type { CallOutput } from '@soma/spec'
 import type { LogEntry, Store } from '@soma/store'
 import { QUOTA_KIND } from '../capabilities/capabilities.ts'
-import { PROBLEMS_MAX } from '../limits.ts'
+import { PAGE_ROWS, PROBLEMS_MAX } from '../limits.ts'
 import { decodeEntry } from './entry.ts'
 
 type Problem = CallOutput<'audit.verify'>['problems'][number]
 
 /** Checks the chain, its checkpoints, and every record against the last write that the log knows of it. */
-export async function verifyAudit(store: Store): Promise<CallOutput<'audit.verify'>> {
+export async function verifyAudit(store: Store, signal: AbortSignal): Promise<CallOutput<'audit.verify'>> {
   const written = new Map<string, string | null>()
   const problems: Problem[] = []
-  const verdict = await store.log.verify((entry) => collectEffects(entry, written, problems))
+  const begunAt = store.log.head.seq
+  const verdict = await store.log.verify((entry) => collectEffects(entry, written, problems), { signal })
   problems.unshift(...verdict.problems)
+  // From here to the records without a pause: what was written meanwhile is in them, so it must be known, too.
+  for (const entry of entriesAfter(store, begunAt)) collectEffects(entry, written, problems)
   const records = store.records.digests()
   problems.push(...records.corrupt.map((record) => ({ where: `record ${record}`, what: 'its contents do not match its checksum' })))
   problems.push(...compareRecords(written, records.digests, new Set(records.corrupt)))
@@ -22,6 +25,14 @@ export async function verifyAudit(store: Store): Promise<CallOutput<'audit.verif
     records: records.digests.size,
     problems: problems.slice(0, PROBLEMS_MAX),
     publicKeys: store.log.publicKeys,
+  }
+}
+
+function* entriesAfter({ log }: Store, begunAt: number): Generator<LogEntry> {
+  for (let seq = begunAt; seq < log.head.seq;) {
+    const page = log.read({ afterSeq: seq, limit: PAGE_ROWS })
+    yield* page
+    seq = page.at(-1)?.seq ?? log.head.seq
   }
 }
 

@@ -5,7 +5,7 @@ import type { KernelDeps } from '../deps.ts'
 import { CAPABILITIES_MAX, DERIVATION_DEPTH_MAX } from '../limits.ts'
 import { excess } from './attenuate.ts'
 import { CapabilityTable, type Demand, type Refusal } from './capability-table.ts'
-import { type CapabilityEntry, CapabilityRecord, type NewCapability, QuotaUsage, createEntry } from './entry.ts'
+import { type CapabilityEntry, CapabilityRecord, type NewCapability, QuotaUsage, createEntry, isExpired } from './entry.ts'
 
 export const CAPABILITY_KIND = 'capability'
 /** Usage is accounting, not authority: kept beside the capability, outside the audited effects. */
@@ -37,7 +37,7 @@ export class Capabilities {
       this.table.add(entry)
       return entry
     }
-    for (const id of [...records.keys()]) add(id)
+    for (const id of records.keys()) add(id)
     for (const { key, value } of store.records.list(QUOTA_KIND)) {
       const entry = this.table.get(key as CapabilityId)
       if (entry) Object.assign(entry.usage, QuotaUsage.parse(value))
@@ -105,7 +105,7 @@ export class Capabilities {
 
   #excess(parent: CapabilityEntry, grant: Grant): string | undefined {
     if (parent.depth >= DERIVATION_DEPTH_MAX) return `chains end after ${DERIVATION_DEPTH_MAX} derivations`
-    if (parent.grant.expiresAt !== null && this.#deps.clock.now() >= parent.grant.expiresAt) return 'the parent has expired'
+    if (isExpired(parent, this.#deps.clock.now())) return 'the parent has expired'
     return excess(parent.grant, grant)
   }
 

@@ -1,6 +1,6 @@
 import { type CapabilityId, type PrincipalId, assert } from '@soma/core'
 import { type Caller, type Need, covers, overlaps } from '@soma/spec'
-import { type CapabilityEntry, quotaLeft } from './entry.ts'
+import { type CapabilityEntry, isExpired, quotaLeft } from './entry.ts'
 
 /** What a call asks of the table. */
 export interface Demand {
@@ -87,8 +87,9 @@ function matches({ grant }: CapabilityEntry, { resource, right, any }: Need): bo
   return grant.rights.includes(right) && (any ? overlaps(grant.resource, resource) : covers(grant.resource, resource))
 }
 
-function obstacle({ grant }: CapabilityEntry, { caller, inputBytes }: Demand, now: number): Exclude<Refusal, 'none'> | undefined {
-  if (grant.expiresAt !== null && now >= grant.expiresAt) return 'expired'
+function obstacle(entry: CapabilityEntry, { caller, inputBytes }: Demand, now: number): Exclude<Refusal, 'none'> | undefined {
+  const { grant } = entry
+  if (isExpired(entry, now)) return 'expired'
   if (grant.constraints.faces && !grant.constraints.faces.includes(caller.face)) return 'face'
   if (grant.constraints.inputBytesMax !== undefined && inputBytes > grant.constraints.inputBytesMax) return 'input-bytes'
   return undefined

@@ -41,6 +41,11 @@ export function toCapability(entry: CapabilityEntry, now: number): Capability {
   return { ...toRecord(entry), quotaLeft: quotaLeft(entry, now) }
 }
 
+/** From `expiresAt` on it allows nothing. */
+export function isExpired({ grant: { expiresAt } }: CapabilityEntry, now: number): boolean {
+  return expiresAt !== null && now >= expiresAt
+}
+
 /** Calls left; null without a quota. */
 export function quotaLeft(entry: CapabilityEntry, now: number): number | null {
   const { quota } = entry.grant

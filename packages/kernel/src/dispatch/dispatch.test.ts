@@ -111,6 +111,15 @@ test('a call that says it changes nothing cannot stage changes', async () => {
   assert.equal(kernel.store.records.get('note', 'b'), undefined)
 })
 
+test('an output that cannot be sent is a failure, and the audit log knows how the call ended', async () => {
+  await using kernel = await TestKernel.create({ 'system.doctor': () => ({ checks: 1n }) as never })
+  await assert.rejects(kernel.calls.call('system.doctor', {}), { code: 'internal' })
+  const { entries } = await kernel.calls.call('audit.list', {})
+  const ended = entries.filter(({ name }) => name === 'system.doctor').map(({ kind, status }) => [kind, status])
+  assert.deepEqual(ended, [['call', 'internal']])
+  assert.equal(kernel.kernel.stats().active, 0)
+})
+
 test('a stream yields its events and then its output', async () => {
   await using kernel = await TestKernel.create({
     'model.generate': async function* ({ prompt }) {

@@ -41,8 +41,7 @@ export class KernelDispatcher implements Dispatcher {
       this.#deps.active.add(run)
       for (const step of beforeHandling) step(run, this.#deps)
       handle(run, this.#deps)
-      if (isGenerator(run.outcome))
-        return { kind: 'stream', callId: run.callId, stream: new RunStream(run, run.outcome, async () => this.#finish(run)) }
+      if (isGenerator(run.outcome)) return { kind: 'stream', callId: run.callId, stream: this.#stream(run, run.outcome) }
       run.output = isPromise(run.outcome) ? await run.outcome : run.outcome
     } catch (thrown) {
       run.error = run.failure(thrown)
@@ -56,12 +55,22 @@ export class KernelDispatcher implements Dispatcher {
     return new Run({ callId, caller, name, rawInput, signal, startedAt: this.#deps.clock.monotonic() })
   }
 
+  #stream(run: Run, generator: AsyncGenerator<unknown, unknown, void>): RunStream {
+    return new RunStream(run, generator, { now: () => this.#deps.clock.now(), finish: async () => this.#finish(run) })
+  }
+
   /** The last steps: `end`, then the reply, which is an error if there was one. */
   #finish(run: Run): void | Promise<void> {
     run.unlink()
     const { attachments } = run
-    if (isPromise(attachments)) return attachments.then((digest) => this.#end(run, digest))
-    return this.#end(run, attachments)
+    if (!isPromise(attachments)) return this.#end(run, attachments)
+    return attachments.then(
+      (digest) => this.#end(run, digest),
+      (thrown: unknown) => {
+        run.error ??= toSomaError(thrown)
+        this.#end(run, null)
+      },
+    )
   }
 
   #end(run: Run, attachments: string | null): void {

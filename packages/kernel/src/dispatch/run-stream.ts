@@ -1,76 +1,116 @@
-import { SomaError } from '@soma/core'
+import { SomaError, abortError } from '@soma/core'
 import type { CallStream } from '@soma/spec'
+import { isExpired } from '../capabilities/entry.ts'
 import type { Run } from './run.ts'
 
+export interface RunStreamDeps {
+  readonly now: () => number
+  /** Carries out the call's last steps. @throws the error that the call ended with. */
+  readonly finish: () => Promise<void>
+}
+
 /**
- * A handler's generator as its caller reads it. Leaving the loop early cancels the call; so does an abort before the
- * first read, because nobody may ever come to read.
+ * A handler's generator as its caller reads it. Leaving the loop early cancels the call; so does an abort between two
+ * reads, because nobody may ever come for the next. Once the call is aborted or its capability has expired, nothing
+ * more is handed out, whatever the handler does.
  */
-export class RunStream implements CallStream<unknown, unknown> {
+export class RunStream implements CallStream<unknown, unknown>, AsyncIterator<unknown, void> {
   readonly output: Promise<unknown>
   readonly #run: Run
   readonly #generator: AsyncGenerator<unknown, unknown, void>
-  readonly #finish: () => Promise<void>
+  readonly #deps: RunStreamDeps
   readonly #settle: PromiseWithResolvers<unknown>
-  #state: 'unread' | 'reading' | 'over' = 'unread'
+  #state: 'idle' | 'reading' | 'over' = 'idle'
+  #ended: Promise<unknown> | undefined
+  /** Whether the reader knows how it ended. */
+  #told = false
 
-  constructor(run: Run, generator: AsyncGenerator<unknown, unknown, void>, finish: () => Promise<void>) {
+  constructor(run: Run, generator: AsyncGenerator<unknown, unknown, void>, deps: RunStreamDeps) {
     this.#run = run
     this.#generator = generator
-    this.#finish = finish
+    this.#deps = deps
     this.#settle = Promise.withResolvers()
     this.output = this.#settle.promise
     // Whoever only iterates gets the error there; the output alone must not bring the process down.
     this.output.catch(() => undefined)
-    run.signal.addEventListener('abort', this.#abortUnread, { once: true })
-    if (run.signal.aborted) this.#abortUnread()
+    run.signal.addEventListener('abort', this.#abortIdle, { once: true })
+    if (run.signal.aborted) this.#abortIdle()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<unknown, void, void> {
-    if (this.#state !== 'unread') throw new SomaError('internal', 'broken invariant: a stream is read once')
-    this.#state = 'reading'
-    let finished = false
-    try {
-      for (let next = await this.#next(); !next.done; next = await this.#next()) yield next.value
-      finished = true
-    } finally {
-      if (!finished) await this.#abandon()
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async next(): Promise<IteratorResult<unknown, void>> {
+    if (this.#told) return over
+    if (this.#state !== 'over') {
+      this.#state = 'reading'
+      const next = await this.#advance()
+      if (!next.done) {
+        this.#state = 'idle'
+        return next
+      }
     }
+    this.#told = true
     const error = await this.#end()
     if (error !== undefined) throw error
+    return over
+  }
+
+  async return(): Promise<IteratorResult<unknown, void>> {
+    this.#told = true
+    await this.#abandon(new SomaError('call/cancelled', 'the caller stopped reading'))
+    return over
   }
 
   /** The next event; at the end, or at a failure, the run has its output or its error. */
-  async #next(): Promise<IteratorResult<unknown, unknown>> {
+  async #advance(): Promise<IteratorResult<unknown, unknown>> {
     try {
       const next = await this.#generator.next()
+      this.#checkInForce()
       if (next.done) this.#run.output = next.value
       return next
     } catch (thrown) {
-      this.#run.error = this.#run.failure(thrown)
+      this.#run.error ??= this.#run.failure(thrown)
+      await this.#generator.return(undefined).catch(() => undefined)
       return { done: true, value: undefined }
     }
   }
 
-  async #abandon(): Promise<void> {
-    this.#run.abort(new SomaError('call/cancelled', 'the caller stopped reading'))
+  /** @throws {SomaError} why the call may not go on. */
+  #checkInForce(): void {
+    const now = this.#deps.now()
+    if (this.#run.capabilities.some((entry) => isExpired(entry, now)))
+      this.#run.abort(new SomaError('capability/denied', 'the capability for this call expired while it ran'))
+    if (this.#run.isAborted) throw abortError(this.#run.signal)
+  }
+
+  async #abandon(reason: SomaError): Promise<void> {
+    await (this.#ended ??= this.#giveUp(reason))
+  }
+
+  async #giveUp(reason: SomaError): Promise<unknown> {
+    this.#state = 'over'
+    this.#run.abort(reason)
+    this.#run.error ??= abortError(this.#run.signal)
     await this.#generator.return(undefined).catch(() => undefined)
-    this.#run.error = this.#run.failure(this.#run.signal.reason)
-    await this.#end()
+    return await this.#finish()
   }
 
-  readonly #abortUnread = (): void => {
-    if (this.#state !== 'unread') return
-    this.#state = 'over'
-    void this.#abandon()
+  readonly #abortIdle = (): void => {
+    if (this.#state === 'idle') void this.#abandon(abortError(this.#run.signal))
   }
 
-  /** Carries out the call's last steps. @returns the error the call ended with. */
+  /** Carries out the last steps, once. @returns the error the call ended with. */
   async #end(): Promise<unknown> {
+    return await (this.#ended ??= this.#finish())
+  }
+
+  async #finish(): Promise<unknown> {
     this.#state = 'over'
-    this.#run.signal.removeEventListener('abort', this.#abortUnread)
+    this.#run.signal.removeEventListener('abort', this.#abortIdle)
     try {
-      await this.#finish()
+      await this.#deps.finish()
       this.#settle.resolve(this.#run.output)
       return undefined
     } catch (error) {
@@ -79,3 +119,5 @@ export class RunStream implements CallStream<unknown, unknown> {
     }
   }
 }
+
+const over: IteratorReturnResult<void> = { done: true, value: undefined }

@@ -125,16 +125,24 @@ class RunContext implements CallContext {
  * Failing to commit fails the call, and is noted like any failure.
  */
 export function end(run: Run, deps: StepDeps, attachments: string | null): void {
-  const { effects, definition, begun } = run
-  if (run.error || !effects || !begun || !definition?.mutates) return note(run, deps, attachments)
   try {
-    effects.check()
-    deps.journal.commit(begun, { at: deps.clock.now(), outcome: outcome(run, deps, attachments) }, effects)
+    if (run.definition?.mutates) commit(run, deps, attachments)
+    else note(run, deps, attachments)
   } catch (thrown) {
+    if (run.error) throw thrown
     run.error = toSomaError(thrown)
-    return note(run, deps, attachments)
+    note(run, deps, attachments)
   }
-  effects.finish()
+  if (!run.error) run.effects?.finish()
+}
+
+function commit(run: Run, deps: StepDeps, attachments: string | null): void {
+  const { effects, begun, error } = run
+  if (error || !effects || !begun) return note(run, deps, attachments)
+  // Cancelled, revoked or stopped while the handler finished: whoever was told so must not find it done.
+  if (run.isAborted) throw abortError(run.signal)
+  effects.check()
+  deps.journal.commit(begun, { at: deps.clock.now(), outcome: outcome(run, deps, attachments) }, effects)
 }
 
 function note(run: Run, deps: StepDeps, attachments: string | null): void {
@@ -142,9 +150,7 @@ function note(run: Run, deps: StepDeps, attachments: string | null): void {
   const ended = outcome(run, deps, attachments)
   if (run.begun) deps.journal.end(run.begun, now, ended)
   else deps.journal.note({ ...identity(run, now), kind: 'end', ...ended })
-  if (run.error) return
-  for (const event of run.effects?.events ?? []) deps.journal.noteEvent(event)
-  run.effects?.finish()
+  if (!run.error) for (const event of run.effects?.events ?? []) deps.journal.noteEvent(event)
 }
 
 /** Who called what, by which authority. */
