@@ -39,7 +39,8 @@ export const dispatch: Row = {
       samples: 60,
       extra: () => ({ 'calls/s': (1e6 * batches.length) / batches.reduce((sum, batch) => sum + batch, 0) }),
       [Symbol.asyncDispose]: async () => {
-        await kernel.stop({ drainMs: 0 })
+        await kernel.drain({ drainMs: 0 })
+        kernel.stop()
         store[Symbol.dispose]()
         await rm(directory, { recursive: true, force: true })
       },

@@ -43,8 +43,11 @@ interface Face {
  */
 export async function createSoma(options: SomaOptions): Promise<Soma> {
   ensureFolders(options.paths)
-  const store = await openStore({ clock, rng, log: options.log }, { directory: options.paths.data })
+  using unfinished = new DisposableStack()
+  const store = unfinished.use(await openStore({ clock, rng, log: options.log }, { directory: options.paths.data }))
   const daemon = new Daemon(options, store)
+  // From here on the daemon's own stop closes the store.
+  unfinished.move()
   try {
     await daemon.start()
     return daemon
@@ -114,20 +117,24 @@ class Daemon implements Soma {
   async stop({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
     if (this.#stopping) return await this.stopped
     this.#stopping = true
-    try {
-      const { paths } = this.#options
-      removeDaemonFile(paths.daemonFile, process.pid)
-      await Promise.all([this.kernel.stop({ drainMs }), ...this.#faces.map((face) => this.#quietly(() => face.stop({ drainMs })))])
-      await this.#quietly(() => this.#models.stop())
-      await this.#quietly(() => this.#http[Symbol.asyncDispose]())
-      this.#store[Symbol.dispose]()
-    } finally {
-      this.#over.resolve()
-    }
+    for (const step of this.#stopSteps(drainMs)) await this.#quietly(step)
+    this.#over.resolve()
+  }
+
+  /** In order: the kernel comes after the models, whose last events it still writes down. */
+  #stopSteps(drainMs: number): ReadonlyArray<() => unknown> {
+    return [
+      () => removeDaemonFile(this.#options.paths.daemonFile, process.pid),
+      () => Promise.all([this.kernel.drain({ drainMs }), ...this.#faces.map((face) => this.#quietly(() => face.stop({ drainMs })))]),
+      () => this.#models.stop(),
+      () => this.kernel.stop(),
+      () => this.#http[Symbol.asyncDispose](),
+      () => this.#store[Symbol.dispose](),
+    ]
   }
 
   /** One part that fails to stop must not keep the others from it. */
-  async #quietly(action: () => PromiseLike<unknown>): Promise<void> {
+  async #quietly(action: () => unknown): Promise<void> {
     try {
       await action()
     } catch (error) {

@@ -27,8 +27,10 @@ export interface Kernel extends Dispatcher {
   note(name: string): void
   stats(): { readonly total: number; readonly failed: number; readonly active: number }
   metrics(): Metric[]
-  /** Refuses new calls, lets those under way finish for `drainMs`, ends the others, and makes everything durable. */
-  stop(options: { readonly drainMs: number }): Promise<void>
+  /** Refuses new calls, lets those under way finish for `drainMs`, and ends the others. */
+  drain(options: { readonly drainMs: number }): Promise<void>
+  /** Notes that the system stops, and makes everything durable: the last step before the store is closed. */
+  stop(): void
 }
 
 /** Calls ended at a stop get this long to clean up before they are given up. */
@@ -66,9 +68,11 @@ export function createKernel(deps: CreateKernelDeps, handlers: Handlers): Kernel
       ...counter.metrics(),
       { name: 'soma_calls_active', help: 'System calls under way.', type: 'gauge', samples: [{ labels: {}, value: active.size }] },
     ],
-    stop: async ({ drainMs }) => {
+    drain: async ({ drainMs }) => {
       state.accepting = false
       await drain(deps, active, drainMs)
+    },
+    stop: () => {
       noteQuietly(deps, journal, 'system.stopped')
       journal.stop()
       checkpointQuietly(deps.store, deps.log)
@@ -85,16 +89,20 @@ function createParts(deps: CreateKernelDeps) {
   const journal = new Journal({ ...deps, events, ends, charged })
   capabilities.load(deps.store)
   tokens.load(deps.store)
-  if (capabilities.table.size === 0 && deps.store.log.head.seq === 0) found(deps, capabilities, journal)
+  if (!capabilities.hasRoot) found(deps, capabilities, journal)
   return { capabilities, tokens, charged, events, ends, journal, active: new ActiveCalls(), counter: new CallCounter() }
 }
 
-/** The first start of an installation: its first capabilities, and the log's first entry that says so. */
+/**
+ * The first start of an installation: its first capabilities, and the log's first entry that says so. Once more when the
+ * owner's root is damaged: without it nobody could do anything, and what was derived from it is lost with it.
+ */
 function found(deps: CreateKernelDeps, capabilities: Capabilities, journal: Journal): void {
   const initial = capabilities.initial()
   const writes = initial.map((entry) => ({ action: 'put', kind: CAPABILITY_KIND, key: entry.id, value: toRecord(entry) }) as const)
   const effects = writes.map(({ kind, key, value }) => ({ record: `${kind}/${key}`, digest: recordDigest(value) }))
-  journal.commitSystem({ ...systemEntry(deps, 'system.founded'), effects }, writes)
+  const name = deps.store.log.head.seq === 0 ? 'system.founded' : 'system.refounded'
+  journal.commitSystem({ ...systemEntry(deps, name), effects }, writes)
   for (const entry of initial) capabilities.table.add(entry)
 }
 

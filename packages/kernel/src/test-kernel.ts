@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { OWNER, createSeededRng, silentLog } from '@soma/core'
 import type { Caller, Handlers } from '@soma/spec'
 import { type Store, openStore } from '@soma/store'
@@ -51,8 +52,12 @@ export class TestKernel implements AsyncDisposable {
   }
 
   /** Ends as a killed process would: what was not committed is lost. */
-  async restart(): Promise<void> {
+  async restart(options: { readonly tamper?: (database: DatabaseSync) => void } = {}): Promise<void> {
     this.#store[Symbol.dispose]()
+    if (options.tamper) {
+      using database = new DatabaseSync(join(this.directory, 'soma.sqlite'))
+      options.tamper(database)
+    }
     this.#store = await openStore({ clock: this.clock, rng: createSeededRng(this.#seed++), log: silentLog }, { directory: this.directory })
     this.#kernel = this.#start()
   }

@@ -78,7 +78,7 @@ test('what is committed without a sync is synced within a second, and a call tha
   await kernel.calls.call('capability.issue', { grants: [{ resource: 'model/*', rights: ['list'] }] })
   assert.equal(witness(), founded + 2)
   await kernel.calls.call('system.echo', {})
-  await kernel.kernel.stop({ drainMs: 0 })
+  kernel.kernel.stop()
   assert.equal(witness(), kernel.store.log.head.seq)
   assert.equal(kernel.clock.pending, 0)
 })

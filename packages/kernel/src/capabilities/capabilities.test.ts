@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { DatabaseSync } from 'node:sqlite'
 import test from 'node:test'
 import { ANONYMOUS, type CapabilityId } from '@soma/core'
 import type { Caller } from '@soma/spec'
@@ -242,6 +243,51 @@ test('a damaged tree loses the branches that hang on nothing, and the rest goes 
   await kernel.restart()
   await assert.rejects(kernel.as(anonymous).call('system.echo', {}), { code: 'capability/denied' })
   await kernel.as(caller).call('system.echo', {})
+})
+
+const damage = (kind: string, key: string) => (database: DatabaseSync) =>
+  void database.prepare("UPDATE records SET value = replace(value, '\"', 'x') WHERE kind = ? AND key = ?").run(kind, key)
+
+test('a damaged capability, token or count is left out, and named by audit.verify', async () => {
+  await using kernel = await TestKernel.create()
+  const [first, second, third] = [
+    await issue(kernel, [everyEcho]),
+    await issue(kernel, [everyEcho]),
+    await issue(kernel, [{ ...everyEcho, quota: { calls: 5, windowMs: 1000 } }]),
+  ]
+  await kernel.as(third.caller).call('system.echo', {})
+  await kernel.clock.advance(50)
+  await kernel.restart({ tamper: damage('capability', first.ids[0] ?? '') })
+  await kernel.restart({ tamper: damage('token', second.caller.principal.slice('token:'.length)) })
+  await kernel.restart({ tamper: damage('quota', third.ids[0] ?? '') })
+  assert.equal(kernel.kernel.authenticate(first.token), first.caller.principal)
+  await assert.rejects(kernel.as(first.caller).call('system.echo', {}), { code: 'capability/denied' })
+  assert.throws(() => kernel.kernel.authenticate(second.token), { code: 'capability/unauthenticated' })
+  await assert.rejects(kernel.as(third.caller).call('system.echo', {}), { code: 'capability/quota-exhausted', retryable: true })
+  kernel.clock.skip(1000)
+  await kernel.as(third.caller).call('system.echo', {})
+  const { problems } = await kernel.calls.call('audit.verify', {})
+  assert.deepEqual(
+    problems.map(({ where }) => where.split('/')[0]),
+    ['record capability', 'record token'],
+    'the count is written anew by then',
+  )
+})
+
+test('a damaged root is made anew, and what was derived from it is gone', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller, token } = await issue(kernel, [everyEcho])
+  const { capabilities } = await kernel.calls.call('capability.list', { holder: 'owner' })
+  await kernel.restart({ tamper: damage('capability', capabilities[0]?.id ?? '') })
+  await kernel.calls.call('system.echo', {})
+  assert.equal((await kernel.as(anonymous).call('system.health', {})).status, 'ok')
+  assert.equal(kernel.kernel.authenticate(token), caller.principal)
+  await assert.rejects(kernel.as(caller).call('system.echo', {}), { code: 'capability/denied' })
+  const { entries } = await kernel.calls.call('audit.list', {})
+  assert.ok(entries.some(({ name, effects }) => name === 'system.refounded' && effects.length === 2))
+  const before = await kernel.calls.call('capability.list', {})
+  await kernel.restart()
+  assert.deepEqual(await kernel.calls.call('capability.list', {}), before)
 })
 
 test('revoking ends streams that run on the capability', async () => {

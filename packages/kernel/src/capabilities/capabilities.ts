@@ -5,6 +5,7 @@ import type { KernelDeps } from '../deps.ts'
 import { CAPABILITIES_MAX, DERIVATION_DEPTH_MAX } from '../limits.ts'
 import { excess } from './attenuate.ts'
 import { CapabilityTable, type Demand, type Refusal } from './capability-table.ts'
+import { readRecords } from './read-records.ts'
 import { type CapabilityEntry, CapabilityRecord, type NewCapability, QuotaUsage, createEntry, isExpired } from './entry.ts'
 
 export const CAPABILITY_KIND = 'capability'
@@ -22,7 +23,7 @@ export class Capabilities {
 
   /** Fills the table from the store. Parents are added before their children, whatever order the records come in. */
   load(store: Store): void {
-    const records = new Map(store.records.list(CAPABILITY_KIND).map(({ key, value }) => [key, CapabilityRecord.parse(value)]))
+    const records = new Map(readRecords({ ...this.#deps, store }, CAPABILITY_KIND, CapabilityRecord).sound)
     const add = (id: string): CapabilityEntry | null => {
       const known = this.table.get(id as CapabilityId)
       const record = records.get(id)
@@ -38,10 +39,20 @@ export class Capabilities {
       return entry
     }
     for (const id of records.keys()) add(id)
-    for (const { key, value } of store.records.list(QUOTA_KIND)) {
-      const entry = this.table.get(key as CapabilityId)
-      if (entry) Object.assign(entry.usage, QuotaUsage.parse(value))
-    }
+    this.#loadUsage(store)
+  }
+
+  /** What nobody knows any more how much of it was used counts as used up. */
+  #loadUsage(store: Store): void {
+    const { sound, damaged } = readRecords({ ...this.#deps, store }, QUOTA_KIND, QuotaUsage)
+    const usedUp: QuotaUsage = { used: Number.MAX_SAFE_INTEGER, windowStart: this.#deps.clock.now() }
+    for (const [key, usage] of [...sound, ...damaged.map((key) => [key, usedUp] as const)])
+      Object.assign(this.table.get(key as CapabilityId)?.usage ?? {}, usage)
+  }
+
+  /** Whether the owner holds the root that everything is derived from. */
+  get hasRoot(): boolean {
+    return [...this.table.heldBy(OWNER)].some(({ parent }) => parent === null)
   }
 
   /** What a new installation starts with: the owner may do everything, everybody on this machine may ask for its health. */

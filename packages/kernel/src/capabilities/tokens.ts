@@ -4,6 +4,7 @@ import type { Store } from '@soma/store'
 import { z } from 'zod'
 import type { KernelDeps } from '../deps.ts'
 import { CHECKED_TOKENS_MAX } from '../limits.ts'
+import { readRecords } from './read-records.ts'
 
 export const TOKEN_KIND = 'token'
 const TokenRecord = z.strictObject({ id: z.string(), secretHash: z.string(), label: z.string(), createdAt: z.number() })
@@ -31,7 +32,7 @@ export class Tokens {
   }
 
   load(store: Store): void {
-    for (const { key, value } of store.records.list(TOKEN_KIND)) this.#byId.set(key as TokenId, TokenRecord.parse(value))
+    for (const [key, record] of readRecords({ ...this.#deps, store }, TOKEN_KIND, TokenRecord).sound) this.#byId.set(key as TokenId, record)
   }
 
   /** A new token; `add` makes it work once it is durable. */

@@ -186,13 +186,14 @@ test('stopping refuses new calls, waits for those under way, and ends those that
   })
   const finishing = kernel.calls.call('system.doctor', {})
   const stuck = assert.rejects(kernel.calls.call('system.status', {}), { code: 'daemon/stopping' })
-  const stopped = kernel.kernel.stop({ drainMs: 1000 })
+  const drained = kernel.kernel.drain({ drainMs: 1000 })
   await assert.rejects(kernel.calls.call('system.echo', {}), { code: 'daemon/stopping' })
   resolve()
   assert.deepEqual(await finishing, { checks: [] })
   await kernel.clock.advance(1000)
   await stuck
-  await stopped
+  await drained
+  kernel.kernel.stop()
   const last = kernel.store.log.last(1)[0]
   assert.match(last?.body ?? '', /system\.stopped/)
 })

@@ -114,9 +114,9 @@ test('after an abort nothing more is handed out, though the handler goes on', as
 test('a stream that was ended before anybody came says so to whoever comes', async () => {
   await using kernel = await TestKernel.create({ 'model.generate': generator(1, false).handler })
   const stream = await dispatchStream(kernel)
-  const stopped = kernel.kernel.stop({ drainMs: 10 })
+  const drained = kernel.kernel.drain({ drainMs: 10 })
   await kernel.clock.advance(10)
-  await stopped
+  await drained
   await assert.rejects(Array.fromAsync(stream), { code: 'daemon/stopping' })
   await assert.rejects(stream.output, { code: 'daemon/stopping' })
 })
