@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 export interface ReferenceChild extends AsyncDisposable {
   /** The first line it wrote. */
   readonly line: string
+  readonly pid: number
   readonly stdin: Writable
   readonly stdout: Readable
 }
@@ -24,6 +25,7 @@ export async function startReference(
   const line = options.waitsForLine ? String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim() : ''
   return {
     line,
+    pid: child.pid ?? 0,
     stdin: child.stdin,
     stdout: child.stdout,
     [Symbol.asyncDispose]: async () => {

@@ -52,3 +52,5 @@ export const httpLimits: HttpLimits = {
   heartbeatMs: HEARTBEAT_MS,
   bodiesBytesMax: BODIES_BYTES_MAX,
 }
+/** Answers of several parts that are together at most this large are written as one buffer. */
+export const JOINED_BYTES_MAX = 64 * 1024
