@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { ANONYMOUS, SomaError } from '@soma/core'
+import { ANONYMOUS, type BlobDigest, SomaError } from '@soma/core'
 import type { Caller } from '@soma/spec'
 import { settle } from '@soma/testkit/clock'
 import { TestKernel, owner } from '../test-kernel.ts'
@@ -103,6 +103,34 @@ test('effects, entry and event of a call are committed together, or not at all',
   const end = entries.find(({ effects }) => effects.some(({ record }) => record === 'note/a'))
   assert.equal(end?.name, 'system.configure')
   assert.equal(end?.status, 'ok')
+})
+
+test('what the store refuses fails the call alone: nothing of it happened, and what waited is written', async () => {
+  const heard: string[] = []
+  await using kernel = await TestKernel.create({
+    'system.configure': (_input, { effects }) => {
+      effects.put('note', 'a', 1, { blobs: [`sha256:${'0'.repeat(64)}` as BlobDigest] })
+      effects.emit({ name: 'note.written', resource: 'note/a', data: {} })
+      effects.committed(() => heard.push('committed'))
+      effects.settled(() => heard.push('settled'))
+      return { settings: [] }
+    },
+  })
+  await kernel.calls.call('system.echo', {})
+  await assert.rejects(kernel.calls.call('system.configure', { set: {} }), { code: 'store/not-found' })
+  assert.deepEqual(heard, ['settled'])
+  assert.equal(kernel.store.records.count('note'), 0)
+  await kernel.clock.advance(50)
+  const { entries } = await kernel.calls.call('audit.list', {})
+  assert.deepEqual(
+    entries.slice(-3, -1).map(({ name, status, effects }) => [name, status, effects.length]),
+    [
+      ['system.echo', 'ok', 0],
+      ['system.configure', 'store/not-found', 0],
+    ],
+  )
+  assert.deepEqual((await kernel.calls.call('event.list', {})).events, [])
+  assert.equal(kernel.kernel.stats().active, 0)
 })
 
 test('a call that says it changes nothing cannot stage changes', async () => {

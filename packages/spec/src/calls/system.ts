@@ -103,7 +103,7 @@ export const systemShutdown = defineCall({
   input: Nothing,
   output: Nothing,
   right: () => ({ resource: 'system/daemon', right: 'manage' }),
-  mutates: true,
+  // Not `mutates`: nothing is committed, so that it also works when the disk is full.
   http: 'POST /v1/system/shutdown',
   errors: [],
 })
