@@ -1,4 +1,5 @@
 // `npm run bench [row…] [--json] [--write]`: every number the project claims, beside its reference in the same run.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,8 @@ if (unknown.length > 0) {
   process.exit(64)
 }
 
+// What is measured is what the sources say now, not what somebody built last.
+execFileSync(process.execPath, [join(import.meta.dirname, '..', 'scripts', 'build.ts')], { stdio: ['ignore', 'ignore', 'inherit'] })
 const results: Result[] = []
 for (const row of rows.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const result = await measure(row)

@@ -10,6 +10,8 @@ process.exit(passed ? 0 : 1)
 async function runFolders(): Promise<boolean> {
   const files = findTests(folders.map((folder) => `${folder}/**/*.test.ts`))
   if (files.length === 0) throw new Error(`no tests below ${folders.join(', ')}`)
+  // Tests of the whole run what is in dist/.
+  if (files.some((file) => !file.startsWith('packages/'))) await import('./build.ts')
   return await runTests(files)
 }
 

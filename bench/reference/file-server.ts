@@ -29,3 +29,5 @@ const server = createServer((request, response) => {
   else more()
 })
 server.listen(0, '127.0.0.1', () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`))
+// Whoever measures holds the other end: without them there is nothing to do here.
+process.stdin.on('end', () => process.exit()).resume()

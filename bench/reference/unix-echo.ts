@@ -2,3 +2,5 @@
 import { createServer } from 'node:net'
 
 createServer((socket) => socket.pipe(socket)).listen(process.argv[2], () => process.stdout.write('ready\n'))
+// Whoever measures holds the other end: without them there is nothing to do here.
+process.stdin.on('end', () => process.exit()).resume()
