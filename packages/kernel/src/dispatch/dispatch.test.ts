@@ -133,6 +133,26 @@ test('what the store refuses fails the call alone: nothing of it happened, and w
   assert.equal(kernel.kernel.stats().active, 0)
 })
 
+test('an action that throws after the commit changes nothing of it, and keeps no other from running', async () => {
+  const heard: string[] = []
+  const fail = (): never => {
+    throw new TypeError('not as promised')
+  }
+  await using kernel = await TestKernel.create({
+    'system.configure': (_input, { effects }) => {
+      effects.put('note', 'a', 1)
+      for (const when of ['committed', 'settled'] as const) {
+        effects[when](fail)
+        effects[when](() => heard.push(when))
+      }
+      return { settings: [] }
+    },
+  })
+  assert.deepEqual(await kernel.calls.call('system.configure', { set: {} }), { settings: [] })
+  assert.deepEqual(heard, ['committed', 'settled'])
+  assert.deepEqual(kernel.kernel.stats(), { total: 1, failed: 0, active: 0 })
+})
+
 test('a call that says it changes nothing cannot stage changes', async () => {
   await using kernel = await TestKernel.create({ 'system.doctor': (_input, { effects }) => (effects.put('note', 'b', 1), { checks: [] }) })
   await assert.rejects(kernel.calls.call('system.doctor', {}), { code: 'internal' })

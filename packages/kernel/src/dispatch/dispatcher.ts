@@ -5,7 +5,7 @@ import type { CallCounter } from '../metrics.ts'
 import type { ActiveCalls } from './active-calls.ts'
 import { RunStream } from './run-stream.ts'
 import { Run } from './run.ts'
-import { type StepDeps, beforeHandling, end, handle, leastNeeds } from './steps.ts'
+import { type StepDeps, beforeHandling, end, handle, leastNeeds, reporter } from './steps.ts'
 
 export interface DispatcherDeps extends StepDeps {
   readonly tokens: Tokens
@@ -80,7 +80,7 @@ export class KernelDispatcher implements Dispatcher {
     } catch (thrown) {
       run.error ??= toSomaError(thrown)
     }
-    run.effects?.settle()
+    run.effects?.settle(reporter(run, this.#deps))
     active.delete(run)
     counter.count(run.definition ? run.name : 'unknown', run.error?.code ?? 'ok', clock.monotonic() - run.startedAt)
     if (run.error?.code === 'internal')

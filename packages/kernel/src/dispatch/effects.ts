@@ -50,12 +50,13 @@ export class StagedEffects implements Effects {
     for (const check of this.#checks) check()
   }
 
-  finish(): void {
-    for (const action of this.#actions) action()
+  /** What is committed stays so, whatever an action throws: that is reported, and the others still run. */
+  finish(report: (thrown: unknown) => void): void {
+    runAll(this.#actions, report)
   }
 
-  settle(): void {
-    for (const release of this.#releases) release()
+  settle(report: (thrown: unknown) => void): void {
+    runAll(this.#releases, report)
   }
 
   /** What the audit entry says of the writes. */
@@ -69,5 +70,15 @@ export class StagedEffects implements Effects {
   #change(write: RecordWrite): void {
     assert(this.#mutates, `${this.#call} is declared to change nothing`)
     this.writes.push(write)
+  }
+}
+
+function runAll(actions: ReadonlyArray<() => void>, report: (thrown: unknown) => void): void {
+  for (const action of actions) {
+    try {
+      action()
+    } catch (thrown) {
+      report(thrown)
+    }
   }
 }

@@ -133,7 +133,12 @@ export function end(run: Run, deps: StepDeps, attachments: string | null): void 
     run.error = toSomaError(thrown)
     note(run, deps, attachments)
   }
-  if (!run.error) run.effects?.finish()
+  if (!run.error) run.effects?.finish(reporter(run, deps))
+}
+
+/** For what must not throw and does: the call is over by then, and stays as it is. */
+export function reporter({ callId, name }: Run, { log }: Pick<StepDeps, 'log'>): (thrown: unknown) => void {
+  return (error) => log.error('an action after a call failed', { call: callId, name, error })
 }
 
 function commit(run: Run, deps: StepDeps, attachments: string | null): void {

@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = 'bdee1f04ad91a23663ae94421cae9d3e293982822a9f41a93b26e2c819407829'
+export const CALLS_DIGEST = 'a34f5ea24c673a2907d9a9294897faba4d449c01368d92e6763342bf5c01bb3b'

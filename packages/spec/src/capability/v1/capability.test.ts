@@ -53,4 +53,8 @@ test('a grant has no unknown parts and sensible defaults', () => {
   })
   assert.equal(GrantSchema.safeParse({ resource: 'model/*', rights: [] }).success, false)
   assert.equal(GrantSchema.safeParse({ resource: 'model/*', rights: ['list'], surprise: 1 }).success, false)
+  const expiring = (expiresAt: number) => GrantSchema.safeParse({ resource: 'model/*', rights: ['list'], expiresAt })
+  const last = 8_640_000_000_000_000
+  assert.ok(expiring(last).success && !Number.isNaN(new Date(last).getTime()))
+  assert.equal(expiring(last + 1).success, false)
 })

@@ -46,8 +46,8 @@ export const GrantSchema = z
     resource: ResourcePattern,
     rights: z.array(RightSchema).min(1),
     constraints: ConstraintsSchema.default({}),
-    /** Milliseconds since the epoch; null for never. */
-    expiresAt: z.number().int().nonnegative().nullable().default(null),
+    /** Milliseconds since the epoch, up to the last that a `Date` can name; null for never. */
+    expiresAt: z.number().int().nonnegative().max(8_640_000_000_000_000).nullable().default(null),
     quota: QuotaSchema.nullable().default(null),
   })
   .meta({ id: 'Grant' })
