@@ -12,6 +12,13 @@ export function createPeer(channel: Channel, options: PeerOptions): Peer {
   return new WirePeer(channel, options)
 }
 
+/** The rest of a call's message. */
+interface Asked {
+  readonly input: unknown
+  readonly more: unknown
+  readonly sizeBytes: number
+}
+
 class WirePeer implements Peer {
   readonly #channel: Channel
   readonly #options: PeerOptions
@@ -27,7 +34,7 @@ class WirePeer implements Peer {
   constructor(channel: Channel, options: PeerOptions) {
     this.#channel = channel
     this.#options = options
-    channel.receive({ message: (message) => this.#receive(message), closed: (reason) => this.#cutOff(reason) })
+    channel.receive({ message: (message, sizeBytes) => this.#receive(message, sizeBytes), closed: (reason) => this.#cutOff(reason) })
   }
 
   get closed(): Promise<SomaError | undefined> {
@@ -91,13 +98,13 @@ class WirePeer implements Peer {
     }
   }
 
-  #receive(message: unknown): void {
+  #receive(message: unknown, sizeBytes: number): void {
     if (typeof message !== 'object' || message === null) return this.#violation('a message is not an object')
     const { id, method, output, event, more, error, cancel, input } = message as Record<string, unknown>
     if (id === undefined && cancel !== undefined) this.#answering.get(cancel as number)?.cancel(cancelled())
     else if (id === undefined && error !== undefined) this.#close(errorOf(error))
     else if (!isCallNumber(id)) this.#violation('a message has no call number')
-    else if (method !== undefined) this.#answer(id, method, input, more)
+    else if (method !== undefined) this.#answer(id, method, { input, more, sizeBytes })
     else if (output !== undefined) this.#finish(id)?.done(output)
     else if (error !== undefined) this.#finish(id)?.fail(errorOf(error))
     else if (event !== undefined) this.#event(id, event)
@@ -121,12 +128,12 @@ class WirePeer implements Peer {
     return call
   }
 
-  #answer(id: number, method: unknown, input: unknown, more: unknown): void {
+  #answer(id: number, method: unknown, { input, more, sizeBytes }: Asked): void {
     if (!isMethod(method) || (more !== undefined && !isCredit(more))) return this.#violation('a call is malformed')
     if (this.#answering.has(id)) return this.#violation(`call ${id} was made twice`)
     const refusal = this.#answerRefusal(method)
     if (refusal) return this.#refuse(id, refusal)
-    const call = new IncomingCall(id, more ?? -1)
+    const call = new IncomingCall(id, sizeBytes, more ?? -1)
     this.#answering.set(id, call)
     this.#run(call, method, input)
   }

@@ -22,14 +22,15 @@ const nothing: Uint8Array = new Uint8Array(0)
  */
 export class FrameDecoder {
   readonly #limits: FrameLimits
-  readonly #deliver: (message: unknown) => void
+  readonly #deliver: (message: unknown, sizeBytes: number) => void
   #part: Part = 'prefix'
   #sizeBytes = FRAME_PREFIX_BYTES
   #held = nothing
   #heldBytes = 0
   #header: FrameHeader | undefined
+  #headerBytes = 0
 
-  constructor(limits: FrameLimits, deliver: (message: unknown) => void) {
+  constructor(limits: FrameLimits, deliver: (message: unknown, sizeBytes: number) => void) {
     this.#limits = limits
     this.#deliver = deliver
   }
@@ -37,6 +38,11 @@ export class FrameDecoder {
   /** True between frames: where a stream may end. */
   get atBoundary(): boolean {
     return this.#part === 'prefix' && this.#heldBytes === 0
+  }
+
+  /** Bytes kept of a part that is not whole yet. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   /**
@@ -77,12 +83,14 @@ export class FrameDecoder {
 
   #finish(bytes: Uint8Array): void {
     if (this.#part === 'prefix') this.#expect('header', this.#checkedSize('header', decodeFramePrefix(bytes)))
-    else if (this.#part === 'header') this.#finishHeader(decodeFrameHeader(bytes))
+    else if (this.#part === 'header') this.#finishHeader(bytes)
     else this.#finishMessage(bytes)
   }
 
-  #finishHeader(header: FrameHeader & { readonly bodyBytes: number }): void {
+  #finishHeader(bytes: Uint8Array): void {
+    const header = decodeFrameHeader(bytes)
     this.#header = header
+    this.#headerBytes = bytes.byteLength
     if (header.bodyBytes === 0) this.#finishMessage(nothing)
     else this.#expect('body', this.#checkedSize('body', header.bodyBytes))
   }
@@ -91,7 +99,7 @@ export class FrameDecoder {
     const header = this.#header as FrameHeader
     this.#header = undefined
     this.#expect('prefix', FRAME_PREFIX_BYTES)
-    this.#deliver(attachBody(header, body))
+    this.#deliver(attachBody(header, body), this.#headerBytes + body.byteLength)
   }
 
   #expect(part: Part, sizeBytes: number): void {

@@ -3,14 +3,17 @@ import type { SomaError } from '@soma/core'
 /** A call from the other side that is being answered. It is the `ctx` of the answer, too. */
 export class IncomingCall {
   readonly id: number
+  /** What its message took on the wire. */
+  readonly sizeBytes: number
   /** Events that may be sent; -1 when none are wanted. */
   #credit: number
   #controller: AbortController | undefined
   #cancelled: SomaError | undefined
   #wake: (() => void) | undefined
 
-  constructor(id: number, credit: number) {
+  constructor(id: number, sizeBytes: number, credit: number) {
     this.id = id
+    this.sizeBytes = sizeBytes
     this.#credit = credit
   }
 

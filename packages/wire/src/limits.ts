@@ -14,3 +14,5 @@ export const REFUSALS_PENDING_MAX = 16_384
 export const ENGINE_CONCURRENCY_MAX = 256
 /** Generated events on their way to the host: enough to hide a round trip, small enough to bound memory. */
 export const ENGINE_STREAM_WINDOW = 32
+/** Frames whose attachments are together at most this large are written as one buffer. */
+export const JOINED_BYTES_MAX = 64 * 1024

@@ -19,7 +19,7 @@ export interface Peer extends AsyncDisposable {
 export type Answer = (
   method: string,
   input: unknown,
-  ctx: { readonly signal: AbortSignal },
+  ctx: { readonly signal: AbortSignal; /** What the call's message took on the wire. */ readonly sizeBytes: number },
 ) => Promise<unknown> | AsyncGenerator<unknown, unknown, void>
 
 export interface PeerOptions {
