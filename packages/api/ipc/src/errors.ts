@@ -13,6 +13,11 @@ export function cannotListen(cause: Error, path: string): SomaError {
   })
 }
 
+export function tooMuchHeld(what: 'frames' | 'inputs', heldBytesMax: number): SomaError {
+  const message = `${what} of all clients together would take more than ${heldBytesMax} bytes of memory; try again later`
+  return new SomaError('resource/exhausted', message, { details: { heldBytesMax } })
+}
+
 export function pathTooLong(path: string, bytesMax: number): SomaError {
   return new SomaError('config/invalid', `the socket path ${path} is over the system's ${bytesMax} bytes; use a shorter SOMA_HOME`, {
     details: { socket: path, bytesMax },

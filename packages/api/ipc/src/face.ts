@@ -4,6 +4,7 @@ import type { Clock, Log } from '@soma/core'
 import type { Dispatcher } from '@soma/spec'
 import { Connection, type ConnectionParts } from './connection.ts'
 import { cannotListen } from './errors.ts'
+import { HeldBytes } from './held-bytes.ts'
 import { ABORT_GRACE_MS, type IpcLimits, ipcLimits } from './limits.ts'
 import { prepareSocketPath } from './socket-file.ts'
 
@@ -49,7 +50,8 @@ class UnixIpcFace implements IpcFace {
   constructor(deps: IpcFaceDeps, options: IpcFaceOptions) {
     this.#path = options.path
     this.#log = deps.log
-    this.#parts = { ...deps, limits: { ...ipcLimits, ...options.limits } }
+    const limits = { ...ipcLimits, ...options.limits }
+    this.#parts = { ...deps, limits, frames: new HeldBytes(limits.heldBytesMax), inputs: new HeldBytes(limits.heldBytesMax) }
     this.#server = createServer(this.handle)
     this.#server.maxConnections = this.#parts.limits.connectionsMax
   }

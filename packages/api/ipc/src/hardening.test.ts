@@ -7,10 +7,10 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { OWNER, silentLog } from '@soma/core'
 import { systemClock } from '@soma/host'
-import { connect } from '@soma/sdk'
+import { connect, tensor } from '@soma/sdk'
 import { CALLS_DIGEST, encodeFrame } from '@soma/spec'
 import { createTestClock } from '@soma/testkit/clock'
-import { FakeDispatcher, behave, until } from '@soma/testkit/face'
+import { FakeDispatcher, behave, settled, until } from '@soma/testkit/face'
 import { type IpcFace, type IpcFaceDeps, type IpcLimits, createIpcFace } from './index.ts'
 
 /** A face on a socket in a folder of its own, with a fake kernel behind it. */
@@ -234,6 +234,49 @@ test('a client that reads nothing is held back, and others are not', async () =>
   assert.ok(sent < 100, `${sent} events of 64 KiB were sent to nobody`)
   socket.destroy()
   await until(() => face.dispatcher.active === 0, 'the call ends')
+})
+
+/** An echo of `sizeBytes` zeros. */
+function echoFrame(id: number, sizeBytes: number): Buffer {
+  const tensor = { name: 't', dtype: 'uint8', shape: [sizeBytes], data: new Uint8Array(sizeBytes) }
+  return Buffer.concat(encodeFrame({ id, method: 'system.echo', input: { tensors: [tensor] } }))
+}
+
+test('a client that calls and reads no answers is read no further, and is answered when it reads', async () => {
+  const mebibyte = 1024 * 1024
+  await using face = await TestFace.start({ unreadBytesMax: 2 * mebibyte })
+  const socket = (await face.connect()).pause()
+  for (let id = 1; id <= 64; id++) socket.write(echoFrame(id, mebibyte))
+  await until(() => face.dispatcher.calls.length >= 2, 'calls are made')
+  const made = await settled(() => face.dispatcher.calls.length)
+  assert.ok(made < 16, `${made} answers of 1 MiB wait for nobody`)
+  let readBytes = 0
+  socket.on('data', (bytes: Buffer) => (readBytes += bytes.byteLength)).resume()
+  await until(() => readBytes > 64 * mebibyte, 'all are answered')
+  assert.equal(face.dispatcher.calls.length, 64)
+  socket.destroy()
+})
+
+test('inputs of all calls have a limit, and so have frames that are still coming: what is over is refused, what is done given back', async () => {
+  await using face = await TestFace.start({ heldBytesMax: 1_000_000 })
+  const gate = Promise.withResolvers<unknown>()
+  using slow = behave(face.dispatcher, 'system.echo', () => gate.promise)
+  await using client = await connect({ socket: face.path })
+  const echo = (sizeBytes: number) => client.system.echo({ tensors: [tensor('t', new Uint8Array(sizeBytes))] })
+  const running = echo(600_000)
+  await until(() => face.dispatcher.active === 1, 'it runs')
+  await assert.rejects(echo(410_000), { code: 'resource/exhausted', retryable: true })
+  const halves = await Promise.all([face.connect(), face.connect(), face.connect()])
+  let text = ''
+  for (const socket of halves) socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
+  for (const socket of halves) socket.write(echoFrame(1, 900_000).subarray(0, 450_000))
+  await until(() => halves.some(({ closed }) => closed), 'one of them is told and closed')
+  assert.match(text, /resource\/exhausted/)
+  gate.resolve({ payload: null, tensors: [] })
+  for (const socket of halves) socket.destroy()
+  await running
+  slow[Symbol.dispose]()
+  for (let time = 0; time < 5; time++) assert.equal((await echo(990_000)).tensors.length, 1)
 })
 
 test('a drain lets calls finish, ends endless ones, and closes idle connections', async () => {
