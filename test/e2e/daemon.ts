@@ -10,6 +10,8 @@ import { type Soma, connect } from '@soma/sdk'
 
 const root = join(import.meta.dirname, '..', '..')
 const built = join(root, 'dist', 'somad.mjs')
+/** The program of the daemon: built if it is, so that it starts fast. */
+export const daemonCommand = [process.execPath, existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')] as const
 const READY_MS_MAX = 30_000
 
 interface DaemonFile {
@@ -27,9 +29,9 @@ export class TestDaemon implements AsyncDisposable {
     this.home = home
   }
 
-  /** Makes a home and starts a daemon in it. */
-  static async start(): Promise<TestDaemon> {
-    const daemon = new TestDaemon(await mkdtemp(join(tmpdir(), 'soma-e2e-')))
+  /** Makes a home, or takes the one given, and starts a daemon in it. */
+  static async start(home?: string): Promise<TestDaemon> {
+    const daemon = new TestDaemon(home ?? (await mkdtemp(join(tmpdir(), 'soma-e2e-'))))
     await daemon.start()
     return daemon
   }
@@ -54,10 +56,8 @@ export class TestDaemon implements AsyncDisposable {
   async start(): Promise<number> {
     await mkdir(this.home, { recursive: true })
     const started = performance.now()
-    // HOME marks every process of this daemon, so that orphans can be found by it.
-    const env = { PATH: process.env['PATH'], HOME: this.home, SOMA_HOME: this.home, ...proxies() }
-    const program = existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')
-    const child = spawn(process.execPath, [program, '--port', '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program, ...args] = daemonCommand
+    const child = spawn(program, [...args, '--port', '0'], { env: environment(this.home), stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString()))
     for (;;) {
@@ -112,6 +112,11 @@ function environmentOf(pid: number): string {
   } catch {
     return ''
   }
+}
+
+/** HOME marks every process of a daemon, so that orphans can be found by it. */
+export function environment(home: string): Record<string, string | undefined> {
+  return { PATH: process.env['PATH'], HOME: home, SOMA_HOME: home, ...proxies() }
 }
 
 function proxies(): Record<string, string> {
