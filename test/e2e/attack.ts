@@ -117,8 +117,12 @@ export class RawSocket implements Disposable {
     this.socket = socket
     this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
     socket.on('error', () => undefined)
-    if (reads) socket.on('data', (bytes: Buffer) => (this.text += bytes.toString('latin1')))
+    if (reads) this.read()
     else socket.pause()
+  }
+
+  read(): void {
+    this.socket.on('data', (bytes: Buffer) => (this.text += bytes.toString('latin1'))).resume()
   }
 
   /** To the socket of a daemon, or its HTTP port. */
