@@ -295,7 +295,10 @@ function fill(file: number): void {
 async function endlessServer(): Promise<AsyncDisposable & { readonly origin: string }> {
   const block = randomBytes(MIB)
   const server = createServer((request, response) => {
-    if (request.url === '/large.echo') return void response.writeHead(200, { 'content-length': 10_000 * MIB }).flushHeaders()
+    if (request.url === '/large.echo') {
+      response.writeHead(200, { 'content-length': 10_000 * MIB }).flushHeaders()
+      return
+    }
     const more = (): void => {
       while (!response.destroyed && response.write(block));
     }
