@@ -75,5 +75,21 @@ test('folders are made private, or made so, and refused when they could be someb
   assert.equal(lstatSync(open).mode & 0o777, 0o700)
   symlinkSync(open, join(folder, 'link'))
   writeFileSync(join(folder, 'file'), '')
-  for (const name of ['link', 'file']) assert.throws(() => ensurePrivateFolder(join(folder, name)))
+  for (const name of ['link', 'file', 'file/below'])
+    assert.throws(
+      () => ensurePrivateFolder(join(folder, name)),
+      (error) => isSomaError(error, 'config/invalid'),
+    )
 })
+
+test(
+  'a folder that the system does not let anybody make is refused, and not tried for ever',
+  { skip: process.platform !== 'linux' },
+  () => {
+    for (const path of ['/proc/soma', '/proc/soma/deeper', `/proc/${process.pid}/soma`])
+      assert.throws(
+        () => ensurePrivateFolder(path),
+        (error) => isSomaError(error, 'config/invalid') && error.message.includes(path),
+      )
+  },
+)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { SomaError } from '@soma/core'
 import { SOCKET_PATH_BYTES_MAX } from './limits.ts'
 
@@ -98,11 +98,20 @@ function absolute(path: string | undefined): string | undefined {
 
 /**
  * Makes a folder, and its parents, that only this user can enter.
- * @throws {SomaError} `config/invalid` when it is a link, a file, or belongs to somebody else: in /tmp anybody could
- *   have put it there.
+ * @throws {SomaError} `config/invalid` when it cannot be made, is a link or a file, or belongs to somebody else: in /tmp
+ *   anybody could have put it there. `store/disk-full`.
  */
 export function ensurePrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  try {
+    makeFolder(path)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new SomaError(
+      code === 'ENOSPC' ? 'store/disk-full' : 'config/invalid',
+      `the folder ${path} cannot be made (${message}); set SOMA_HOME to a place where this user may write`,
+      { details: { path }, cause },
+    )
+  }
   const found = lstatSync(path)
   const uid = process.getuid?.()
   if (!found.isDirectory() || (uid !== undefined && found.uid !== uid))
@@ -110,6 +119,23 @@ export function ensurePrivateFolder(path: string): void {
       details: { path },
     })
   if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700)
+}
+
+/**
+ * By hand: Node's own recursive way never returns where the system denies that there is a folder whose parent is there, as
+ * /proc does, and calls a read-only disk a missing folder.
+ */
+function makeFolder(path: string): void {
+  const missing: string[] = []
+  for (let at = path; !lstatSync(at, { throwIfNoEntry: false }); at = dirname(at)) missing.unshift(at)
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: 0o700 })
+    } catch (error) {
+      // Another daemon that starts at the same moment may have been faster.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+  }
 }
 
 /** Makes every folder of an installation, each private to the user. */
