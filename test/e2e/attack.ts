@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSomaError } from '@soma/sdk'
-import { type TestDaemon, environment } from './daemon.ts'
+import { type TestDaemon, daemonCommand, environment } from './daemon.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 export const MIB = 1024 * 1024
@@ -53,6 +53,12 @@ export async function soma(home: string, ...args: string[]): Promise<Ended> {
   return ended(
     spawn(process.execPath, [existsSync(built) ? built : join(root, 'packages', 'cli', 'src', 'main.ts'), ...args], options(home)),
   )
+}
+
+/** Runs a daemon that is expected to end by itself. */
+export async function failingDaemon(home: string, ...args: string[]): Promise<Ended> {
+  const [program, ...first] = daemonCommand
+  return ended(spawn(program, [...first, ...args], options(home)))
 }
 
 function options(home: string) {

@@ -11,7 +11,7 @@ import { type Soma, connect } from '@soma/sdk'
 const root = join(import.meta.dirname, '..', '..')
 const built = join(root, 'dist', 'somad.mjs')
 /** The program of the daemon: built if it is, so that it starts fast. */
-const daemonCommand = [process.execPath, existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')] as const
+export const daemonCommand = [process.execPath, existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')] as const
 const READY_MS_MAX = 30_000
 
 interface DaemonFile {
