@@ -83,7 +83,7 @@ class Daemon implements Soma {
         rng,
         log,
         hostFacts,
-        sources: builtInSources({ fetch, clock, rng, log, env }),
+        sources: builtInSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes }),
         engines: options.engines ?? builtInEngines(),
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
         emit: (event) => this.kernel.emit(event),

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { type Clock, type Log, SomaError } from '@soma/core'
 import { type HttpFetch, type HttpReply, type HttpRequest, publicUrl, streamBody } from '@soma/spec'
 import type { Dispatcher } from 'undici'
@@ -23,7 +24,7 @@ export function createHttpFetch(deps: HttpFetchDeps, timeouts: HttpTimeouts = de
     let hop = firstHop(url, request)
     for (let redirects = 0; redirects <= HTTP_REDIRECTS_MAX; redirects++) {
       const reply = await send(hop, agents, deps)
-      const location = redirectOf(reply)
+      const location = redirectOf(reply, hop)
       if (location === undefined) return checked(reply, hop, deps.clock)
       reply[Symbol.dispose]()
       hop = nextHop(hop, location)
@@ -72,7 +73,8 @@ async function send(hop: Hop, agents: HttpAgents, { env, log, userAgent }: HttpF
     const response = await agent.request({
       origin: hop.url.origin,
       path: hop.url.pathname + hop.url.search,
-      method: 'GET',
+      method: hop.method ?? 'GET',
+      body: hop.body === undefined ? null : toRequestBody(hop.body),
       // Identity: a download is stored and hashed as it is, and a range of compressed bytes is useless.
       headers: {
         'user-agent': userAgent,
@@ -91,6 +93,10 @@ async function send(hop: Hop, agents: HttpAgents, { env, log, userAgent }: HttpF
   }
 }
 
+function toRequestBody(body: NonNullable<HttpRequest['body']>): Uint8Array | Readable {
+  return body instanceof Uint8Array ? body : Readable.from(body, { objectMode: false })
+}
+
 function toReply({ statusCode, headers, body }: Dispatcher.ResponseData, hop: Hop): HttpReply {
   return {
     status: statusCode,
@@ -102,13 +108,15 @@ function toReply({ statusCode, headers, body }: Dispatcher.ResponseData, hop: Ho
 }
 
 function checked(reply: HttpReply, hop: Hop, clock: Pick<Clock, 'now'>): HttpReply {
-  const good = (reply.status >= 200 && reply.status < 300) || reply.status === 416
+  const good = (reply.status >= 200 && reply.status < 300) || reply.status === 416 || hop.statuses?.includes(reply.status)
   if (good) return reply
   reply[Symbol.dispose]()
   throw statusError(hop.url, reply.status, reply.headers, clock.now())
 }
 
-function redirectOf(reply: HttpReply): string | undefined {
+/** Where to go on. A request that carries something is not repeated elsewhere by itself. */
+function redirectOf(reply: HttpReply, { method = 'GET' }: HttpRequest): string | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
   return [301, 302, 303, 307, 308].includes(reply.status) ? reply.headers['location'] : undefined
 }
 
@@ -120,7 +128,9 @@ function nextHop(hop: Hop, location: string): Hop {
   if (url.origin === hop.url.origin) return hopTo(url, hop, hop.headers)
   const { authorization: _, cookie: __, ...headers } = hop.headers
   const { cert: ___, key: ____, ...connection } = hop.connection ?? {}
-  return hopTo(url, { signal: hop.signal, ...(hop.connection && { connection }) }, headers)
+  const { method, statuses, signal } = hop
+  const request = { signal, ...(method && { method }), ...(statuses && { statuses }), ...(hop.connection && { connection }) }
+  return hopTo(url, request, headers)
 }
 
 function refused(url: URL, why: string): SomaError {

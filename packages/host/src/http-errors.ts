@@ -11,7 +11,15 @@ export interface FailedRequest {
 /** An answer that is no success, as the error its caller sees. `now` is wall time in milliseconds, for Retry-After dates. */
 export function statusError(url: URL, status: number, headers: Readonly<Record<string, string>>, now: number): SomaError {
   const retryAfterMs = parseRetryAfter(headers['retry-after'], now)
-  const details = { host: url.host, url: publicUrl(url), status, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  const { 'www-authenticate': challenge, 'x-error-code': errorCode } = headers
+  const details = {
+    host: url.host,
+    url: publicUrl(url),
+    status,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(challenge !== undefined && { challenge }),
+    ...(errorCode !== undefined && { errorCode }),
+  }
   const message = `${url.host} answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + ` for ${details.url}${statusAdvice(status)}`
   return new SomaError(statusCode(status), message, { details, retryable: isTemporary(status) })
 }

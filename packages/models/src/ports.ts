@@ -1,5 +1,5 @@
 import type { BlobDigest } from '@soma/core'
-import type { Manifest, ModelPackage, Signature } from '@soma/spec'
+import type { Knowledge, Manifest, ModelPackage, Signature } from '@soma/spec'
 
 /** An installed package, as the registry's record keeps it. */
 export interface InstalledModel {
@@ -7,20 +7,31 @@ export interface InstalledModel {
   readonly version: string
   /** The pinned reference it was installed from. */
   readonly reference: string
+  /** The reference as it was asked for: what an update asks for again. */
+  readonly wanted: string
   readonly format: string
   readonly task: string
-  /** Id of the engine that runs it, and the manifest's settings for it. */
-  readonly engine: string
+  /** Id of the engine that runs it, null when none here loads the format; and the manifest's settings for it. */
+  readonly engine: string | null
   readonly settings: Readonly<Record<string, unknown>>
   readonly licence: string | null
   readonly files: readonly InstalledFile[]
   /** Read from the files where the format says it, else from the manifest; null when only the engine knows, after loading. */
   readonly signature: Signature | null
+  /** What the files say of themselves. */
+  readonly knowledge: Knowledge | null
   readonly manifest: Manifest
+  /** Signatures over the files, as one Sigstore bundle or DSSE envelope in JSON; null when nobody signed. */
+  readonly signatureBundle: string | null
+  /** Stays at this version. */
+  readonly pinned: boolean
   /** sha256 over the sorted list of file paths and digests: equal packages have equal digests. */
   readonly digest: BlobDigest
   readonly installedAt: number
 }
+
+/** A model that some engine loads. */
+export type RunnableModel = InstalledModel & { readonly engine: string }
 
 export interface InstalledFile {
   readonly path: string

@@ -15,6 +15,7 @@ export type {
   StreamingHandler,
   UnaryHandler,
 } from './calls/handler.ts'
+export type { KeySummary } from './calls/key.ts'
 export type { InstallEvent, ModelSummary } from './calls/model.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
@@ -78,6 +79,7 @@ export {
   checkPackagePath,
   manifestApiVersions,
 } from './package/v1/manifest.ts'
+export { type Knowledge, KnowledgeSchema } from './package/v1/knowledge.ts'
 export { inputError, parseInput } from './parse.ts'
 export { checkInputs } from './smi/v1/check-inputs.ts'
 export { type EngineDescriptor, EngineDescriptorSchema, type PackageLayout, SMI_VERSION } from './smi/v1/descriptor.ts'
@@ -109,19 +111,27 @@ export { readDocument } from './source/v1/http-document.ts'
 export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
 export { publicUrl } from './source/v1/public-url.ts'
 export { streamBody } from './source/v1/stream-body.ts'
-export type {
-  Artifact,
-  CreateSource,
-  Download,
-  DownloadOptions,
-  HttpConnection,
-  HttpFetch,
-  HttpReply,
-  HttpRequest,
-  Integrity,
-  Resolution,
-  Source,
-  SourceDeps,
+export {
+  type Artifact,
+  CONTENT_BYTES_MAX,
+  type ChunkHashes,
+  type CreateSource,
+  type Download,
+  type DownloadOptions,
+  type HttpConnection,
+  type HttpFetch,
+  type HttpReply,
+  type HttpRequest,
+  type Integrity,
+  type OutgoingFile,
+  type OutgoingPackage,
+  type PublishOptions,
+  type Published,
+  type Resolution,
+  type SearchHit,
+  type Source,
+  type SourceDeps,
+  type VariantChoice,
 } from './source/v1/source.ts'
 export { DtypeSchema } from './tensor/dtype-schema.ts'
 export { type Dtype, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'

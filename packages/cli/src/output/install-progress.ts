@@ -105,6 +105,10 @@ const descriptions: { readonly [Type in Occurrence['type']]: (event: Extract<Occ
   },
   retry: ({ path, attempt, delayMs, reason }, paint) =>
     paint.yellow(`${inline(path)}: attempt ${attempt} in ${formatDuration(delayMs)} (${inline(reason)})`),
+  choice: ({ chosen, reason }, paint) => `chose ${paint.bold(inline(chosen))}: ${inline(reason)}`,
+  adopt: ({ path, how, sizeBytes }) => `${inline(path)}: was here already (${how}, ${formatBytes(sizeBytes)})`,
+  scan: ({ path, format }) => `checked ${inline(path)} (${format})`,
+  warning: ({ message }, paint) => paint.yellow(`warning: ${inline(message)}`),
   unpack: ({ path, files }) => `unpacked ${inline(path)}: ${plural(files, 'file')}`,
   verify: ({ path, sizeBytes, digest }, paint) =>
     `${paint.green('verified')} ${inline(path)}  ${formatBytes(sizeBytes)}  ${paint.dim(digest.slice(0, 19))}`,

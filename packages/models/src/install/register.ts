@@ -56,6 +56,7 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     name,
     version: manifest.metadata.version,
     reference,
+    wanted: context.input.reference,
     format: recognised.format,
     task: recognised.task,
     engine: recognised.engine.id,
@@ -63,7 +64,10 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     licence: manifest.metadata.license ?? null,
     files: files.map((file): InstalledFile => ({ ...file, role: roles.get(file.path) ?? null })),
     signature,
+    knowledge: null,
     manifest,
+    signatureBundle: null,
+    pinned: false,
     digest: packageDigest(files),
     installedAt: context.deps.clock.now(),
   }

@@ -23,6 +23,9 @@ export function showModel({ registry, running }: ListDeps, { model: name }: Vali
     model: summarise(model, running),
     files: model.files.map((file) => ({ ...file })),
     signature: model.signature && { inputs: model.signature.inputs.map(toMutable), outputs: model.signature.outputs.map(toMutable) },
+    knowledge: model.knowledge,
+    versions: [],
+    signers: [],
     // Records hold JSON only, and the schema's types know less than that.
     manifest: structuredClone(model.manifest) as CallOutput<'model.show'>['manifest'],
     manifestYaml,

@@ -1,5 +1,5 @@
 import { SomaError, isBlobDigest } from '@soma/core'
-import { ManifestSchema, ModelName, PACKAGE_FILES_MAX, SignatureSchema, checkPackagePath } from '@soma/spec'
+import { KnowledgeSchema, ManifestSchema, ModelName, PACKAGE_FILES_MAX, SignatureSchema, checkPackagePath } from '@soma/spec'
 import { z } from 'zod'
 import type { InstalledModel } from '../ports.ts'
 
@@ -27,24 +27,34 @@ const RecordSchema = z.object({
   name: ModelName,
   version: z.string(),
   reference: z.string(),
+  wanted: z.string(),
   format: z.string(),
   task: z.string(),
-  engine: z.string(),
+  engine: z.string().nullable(),
   settings: z.record(z.string(), z.unknown()),
   licence: z.string().nullable(),
   files: z.array(FileSchema).max(PACKAGE_FILES_MAX),
   signature: SignatureSchema.nullable(),
+  knowledge: KnowledgeSchema.nullable(),
   manifest: ManifestSchema,
+  signatureBundle: z.string().nullable(),
+  pinned: z.boolean(),
   digest: BlobDigestSchema,
   installedAt: z.number(),
 })
+
+/** Records written by 0.1.0 lack what came later. */
+function withDefaults(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('reference' in value)) return value
+  return { wanted: value.reference, knowledge: null, signatureBundle: null, pinned: false, ...value }
+}
 
 /**
  * The record of an installed package, as it was stored.
  * @throws {SomaError} `store/corrupt` when it is not one.
  */
 export function parseRecord(key: string, value: unknown): InstalledModel {
-  const parsed = RecordSchema.safeParse(value)
+  const parsed = RecordSchema.safeParse(withDefaults(value))
   if (parsed.success && parsed.data.name === key) return parsed.data
   const issue = parsed.error?.issues[0]
   const reason = issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : 'it names another model'

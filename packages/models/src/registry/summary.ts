@@ -3,7 +3,7 @@ import type { InstalledModel, Running } from '../ports.ts'
 
 /** A model as lists show it. */
 export function summarise(model: InstalledModel, running: Pick<Running, 'isLoaded'>): ModelSummary {
-  const { name, version, reference, format, task, engine, files, digest, licence, installedAt } = model
+  const { name, version, reference, format, task, engine, files, digest, licence, installedAt, pinned } = model
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   return {
     name,
@@ -18,5 +18,7 @@ export function summarise(model: InstalledModel, running: Pick<Running, 'isLoade
     licence,
     installedAt,
     loaded: running.isLoaded(name),
+    pinned,
+    aliases: [],
   }
 }

@@ -42,10 +42,13 @@ export function verifyModels(deps: VerifyDeps, input: ValidInput<'model.verify'>
 function readRecords(store: Store, only: string | undefined): Array<{ readonly model?: InstalledModel; readonly verdict: Verdict }> {
   const rows = store.records.scan(PACKAGE_KIND).filter(({ key }) => only === undefined || key === only)
   return rows.map((row) => {
-    const corrupt = { verdict: { name: row.key, ok: false, record: 'corrupt' as const, files: [] } }
+    const corrupt = { verdict: { name: row.key, ok: false, record: 'corrupt' as const, signature: null, repairError: null, files: [] } }
     if ('corrupt' in row) return corrupt
     try {
-      return { model: parseRecord(row.key, row.value), verdict: { name: row.key, ok: true, record: 'ok' as const, files: [] } }
+      return {
+        model: parseRecord(row.key, row.value),
+        verdict: { name: row.key, ok: true, record: 'ok' as const, signature: null, repairError: null, files: [] },
+      }
     } catch (error) {
       if (isSomaError(error, 'store/corrupt')) return corrupt
       throw error

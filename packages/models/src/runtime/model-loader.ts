@@ -1,6 +1,6 @@
 import { type Log, isSomaError } from '@soma/core'
 import type { HostFacts, LoadOptions, ModelPackage } from '@soma/spec'
-import type { InstalledModel, Registry } from '../ports.ts'
+import type { RunnableModel, Registry } from '../ports.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { memoryShort } from './residency.ts'
@@ -36,7 +36,7 @@ export class ModelLoader {
   }
 
   /** @throws {SomaError} whatever a step fails with; nothing of the model is in memory then. */
-  async load(model: InstalledModel, waits: Waits): Promise<EngineProcess> {
+  async load(model: RunnableModel, waits: Waits): Promise<EngineProcess> {
     const { registry, pool, delays } = this.#deps
     delays.check(model.engine, model.name)
     await using open = new AsyncDisposableStack()
@@ -52,7 +52,7 @@ export class ModelLoader {
     return process
   }
 
-  async #start(model: InstalledModel, pkg: ModelPackage, waits: Waits): Promise<EngineProcess> {
+  async #start(model: RunnableModel, pkg: ModelPackage, waits: Waits): Promise<EngineProcess> {
     const { pool, delays, hostFacts } = this.#deps
     const options = this.#loadOptions(model, hostFacts())
     try {
@@ -66,7 +66,7 @@ export class ModelLoader {
     }
   }
 
-  #loadOptions({ settings }: InstalledModel, facts: HostFacts): LoadOptions {
+  #loadOptions({ settings }: RunnableModel, facts: HostFacts): LoadOptions {
     return { threads: this.#options.threads || facts.cpus, settings }
   }
 

@@ -14,7 +14,7 @@ import {
   type SomaEvent,
   checkInputs,
 } from '@soma/spec'
-import type { InstalledModel, Registry, Running } from '../ports.ts'
+import type { InstalledModel, RunnableModel, Registry, Running } from '../ports.ts'
 import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
 import { EnginePool } from './engine-pool.ts'
 import type { EngineProcess, InferMethod } from './engine-process.ts'
@@ -248,7 +248,7 @@ export class Runtime implements Running {
    * wait inside the engine, where it could not be cancelled in time nor moved to another process.
    */
   #leave({ engine, name }: InstalledModel, seat: Seat<EngineProcess>): void {
-    if (seat.process.state !== 'stopping') this.#delays.succeeded(engine, name)
+    if (engine !== null && seat.process.state !== 'stopping') this.#delays.succeeded(engine, name)
     const settled = seat.process.settle()
     if (settled) void settled.then(() => seat.leave())
     else seat.leave()
@@ -261,12 +261,13 @@ export class Runtime implements Running {
     if (loaded && !isSamePackage(loaded, model)) void this.#residency.unload(model.name, endless)
   }
 
+  #isRunnable(model: InstalledModel): model is RunnableModel {
+    return model.engine !== null && this.#pool.has(model.engine)
+  }
+
   async #loadProcess(name: string, waits: Waits): Promise<EngineProcess> {
     const model = this.#deps.registry.get(name)
-    if (!this.#pool.has(model.engine))
-      throw new SomaError('model/unsupported', `model ${name} needs engine ${model.engine}, which this daemon does not have`, {
-        details: { model: name, engine: model.engine },
-      })
+    if (!this.#isRunnable(model)) throw unsupported(model)
     const process = await this.#loader.load(model, waits)
     this.#loadedFrom.set(process, model)
     return process
@@ -329,4 +330,12 @@ function append(text: string, piece: string): string {
       details: { lengthMax: GENERATED_LENGTH_MAX },
     },
   )
+}
+
+function unsupported({ name, engine, format }: InstalledModel): SomaError {
+  const message =
+    engine === null
+      ? `no engine of this daemon loads the format ${format} of model ${name}; soma engine list shows what each one loads`
+      : `model ${name} needs engine ${engine}, which this daemon does not have`
+  return new SomaError('model/unsupported', message, { details: { model: name, format, engine } })
 }

@@ -153,6 +153,7 @@ function installed(name: string, model: EchoModel): InstalledModel {
     name,
     version: '1.0.0',
     reference: `file/${name}`,
+    wanted: `file/${name}`,
     format: 'echo',
     task: 'tensor-to-tensor',
     engine: model.engine ?? 'echo',
@@ -160,7 +161,10 @@ function installed(name: string, model: EchoModel): InstalledModel {
     licence: null,
     files: [],
     signature: model.signature ?? null,
+    knowledge: null,
     manifest: {} as InstalledModel['manifest'],
+    signatureBundle: null,
+    pinned: false,
     digest,
     installedAt: 0,
   }

@@ -1,35 +1,48 @@
 import { z } from 'zod'
 import type { Need } from '../capability/v1/capability.ts'
-import { GenerateEventSchema, GenerateRequestSchema } from '../smi/v1/generate.ts'
+import { KnowledgeSchema } from '../package/v1/knowledge.ts'
 import { SignatureSchema } from '../smi/v1/model.ts'
-import { type Tensor, TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
-import { BlobDigestSchema, ByteCount, JsonSchema, ModelName, Nothing, Timestamp } from './values.ts'
+import { BlobDigestSchema, ByteCount, JsonSchema, ModelName, Nothing, Timestamp, isSet } from './values.ts'
 
 /** Who has the daemon read files of its machine needs this, too: being allowed to install or use models is not enough. */
-const readFiles: Need = { resource: 'host/files', right: 'read' }
+export const readFiles: Need = { resource: 'host/files', right: 'read' }
 
-const Reference = z.string().min(3).max(4096)
+/** Who has the daemon write files of its machine needs this. */
+export const writeFiles: Need = { resource: 'host/files', right: 'manage' }
+/** Who installs what the safety checks refuse needs this, too; the audit log has it. */
+const unsafeModels: Need = { resource: 'host/unsafe-models', right: 'install' }
 
-const ModelSummary = z
+export const Reference = z.string().min(3).max(4096)
+
+/** What reading a reference needs beside the right to do something with the model. */
+export function readsOf(reference: string): readonly Need[] {
+  return reference.startsWith('file/') ? [readFiles] : []
+}
+
+export const ModelSummary = z
   .strictObject({
     name: ModelName,
     version: z.string(),
     reference: z.string(),
     format: z.string(),
     task: z.string(),
-    engine: z.string(),
+    /** Null when no engine here loads the format. */
+    engine: z.string().nullable(),
     sizeBytes: ByteCount,
     files: z.number(),
     digest: BlobDigestSchema,
     licence: z.string().nullable(),
     installedAt: Timestamp,
     loaded: z.boolean(),
+    /** Stays at its version. */
+    pinned: z.boolean(),
+    aliases: z.array(ModelName),
   })
   .meta({ id: 'ModelSummary' })
 export type ModelSummary = z.output<typeof ModelSummary>
 
-const InstallEvent = z
+export const InstallEvent = z
   .discriminatedUnion('type', [
     z.strictObject({
       type: z.literal('resolved'),
@@ -47,12 +60,53 @@ const InstallEvent = z
       resumedBytes: ByteCount,
     }),
     z.strictObject({ type: z.literal('retry'), path: z.string(), attempt: z.number(), delayMs: z.number(), reason: z.string() }),
+    /** Of several variants one was chosen. */
+    z.strictObject({ type: z.literal('choice'), chosen: z.string(), reason: z.string(), options: z.array(z.string()) }),
+    /** A file that was on this disk already: shared with the store, or copied where the file system cannot share. */
+    z.strictObject({
+      type: z.literal('adopt'),
+      path: z.string(),
+      how: z.enum(['hardlink', 'reflink', 'copy', 'stored']),
+      sizeBytes: ByteCount,
+    }),
+    /** A file whose header or opcodes were checked before anything loads it. */
+    z.strictObject({ type: z.literal('scan'), path: z.string(), format: z.string() }),
+    z.strictObject({ type: z.literal('warning'), message: z.string() }),
     z.strictObject({ type: z.literal('unpack'), path: z.string(), files: z.number() }),
     z.strictObject({ type: z.literal('verify'), path: z.string(), digest: BlobDigestSchema, sizeBytes: ByteCount }),
     z.strictObject({ type: z.literal('register'), name: ModelName }),
   ])
   .meta({ id: 'InstallEvent' })
 export type InstallEvent = z.output<typeof InstallEvent>
+
+/** What asking a source may end with. */
+export const sourceErrors = [
+  'source/invalid-reference',
+  'source/not-found',
+  'source/unauthorized',
+  'source/gated',
+  'source/revoked',
+  'source/unavailable',
+  'source/rate-limited',
+  'source/offline',
+] as const
+/** What bringing a package here may end with. */
+export const installErrors = [
+  ...sourceErrors,
+  'package/invalid-manifest',
+  'package/unsafe-path',
+  'package/hash-mismatch',
+  'package/size-mismatch',
+  'package/archive-refused',
+  'package/invalid-model',
+  'package/no-model',
+  'package/unsafe-pickle',
+  'package/unsigned',
+  'package/bad-signature',
+  'package/licence-refused',
+  'resource/exhausted',
+  'store/disk-full',
+] as const
 
 export const modelInstall = defineCall({
   name: 'model.install',
@@ -62,32 +116,18 @@ export const modelInstall = defineCall({
     name: ModelName.optional().describe('Name to install it under; taken from the reference when absent'),
     include: z.array(z.string().max(1024)).max(100).optional().describe('Globs of the files to keep; all model files when absent'),
     replace: z.boolean().default(false).describe('Replace a different package of the same name'),
+    allowUnsafe: z.boolean().default(false).describe('Install pickles that would call more than loading weights needs'),
   }),
   events: InstallEvent,
   output: z.strictObject({ model: ModelSummary, alreadyInstalled: z.boolean() }),
-  right: ({ name, reference }) => {
-    const install: Need = { resource: `model/${name ?? ''}`, right: 'install' }
-    return reference.startsWith('file/') ? [install, readFiles] : install
-  },
+  right: ({ name, reference, allowUnsafe }) => [
+    { resource: `model/${name ?? ''}`, right: 'install' },
+    ...readsOf(reference),
+    ...(isSet(allowUnsafe) ? [unsafeModels] : []),
+  ],
   mutates: true,
   http: 'POST /v1/models',
-  errors: [
-    'source/invalid-reference',
-    'source/not-found',
-    'source/unauthorized',
-    'source/unavailable',
-    'source/rate-limited',
-    'package/invalid-manifest',
-    'package/unsafe-path',
-    'package/hash-mismatch',
-    'package/size-mismatch',
-    'package/archive-refused',
-    'package/invalid-model',
-    'package/no-model',
-    'model/exists',
-    'resource/exhausted',
-    'store/disk-full',
-  ],
+  errors: [...installErrors, 'model/exists', 'model/pinned'],
 })
 
 export const modelList = defineCall({
@@ -110,6 +150,11 @@ export const modelShow = defineCall({
     model: ModelSummary,
     files: z.array(ModelFile),
     signature: SignatureSchema.nullable(),
+    knowledge: KnowledgeSchema.nullable(),
+    /** Earlier versions that `model.rollback` can go back to, latest first. */
+    versions: z.array(z.strictObject({ version: z.string(), reference: z.string(), digest: BlobDigestSchema, installedAt: Timestamp })),
+    /** Who signed the files, and whether that key is trusted here. */
+    signers: z.array(z.strictObject({ keyId: z.string(), name: z.string().nullable(), algorithm: z.string(), trusted: z.boolean() })),
     manifest: z.record(z.string(), JsonSchema),
     manifestYaml: z.string(),
   }),
@@ -120,7 +165,8 @@ export const modelShow = defineCall({
 
 const FileVerdict = z.strictObject({
   path: z.string(),
-  status: z.enum(['ok', 'missing', 'corrupt']),
+  /** `repaired`: it was missing or corrupt, and was fetched again from where it came. */
+  status: z.enum(['ok', 'missing', 'corrupt', 'repaired']),
   expected: BlobDigestSchema,
   found: BlobDigestSchema.nullable(),
 })
@@ -128,16 +174,25 @@ const ModelVerdict = z.strictObject({
   name: z.string(),
   ok: z.boolean(),
   /** The record itself, which names the files. */ record: z.enum(['ok', 'corrupt']),
+  /** Of the package's signature: null when it has none. */ signature: z.enum(['ok', 'untrusted', 'bad']).nullable(),
+  /** Why a repair was not possible, when one was wanted. */ repairError: z.string().nullable(),
   files: z.array(FileVerdict),
 })
 
 export const modelVerify = defineCall({
   name: 'model.verify',
-  summary: 'Hash every file of one model, or of all, and name what no longer matches.',
-  input: z.strictObject({ model: ModelName.optional() }),
+  summary: 'Hash every file of one model, or of all, and name what no longer matches; repair it from its source if asked to.',
+  input: z.strictObject({
+    model: ModelName.optional(),
+    repair: z.boolean().default(false).describe('Fetch damaged and missing files again from where they came'),
+  }),
   events: z.strictObject({ name: z.string(), path: z.string(), hashedBytes: ByteCount, totalBytes: ByteCount }),
   output: z.strictObject({ ok: z.boolean(), models: z.array(ModelVerdict) }),
-  right: (input) => ({ resource: `model/${input.model ?? '*'}`, right: 'read' }),
+  right: ({ model = '*', repair }) => [
+    { resource: `model/${model}`, right: 'read' },
+    ...(isSet(repair) ? [{ resource: `model/${model}`, right: 'install' } as const] : []),
+  ],
+  mutates: true,
   http: 'POST /v1/models/verify',
   errors: ['model/not-found'],
 })
@@ -151,93 +206,4 @@ export const modelRemove = defineCall({
   mutates: true,
   http: 'DELETE /v1/models/{model}',
   errors: ['model/not-found', 'model/in-use'],
-})
-
-const Timings = z.strictObject({
-  /** Waiting for the model's turn. */
-  queueMs: z.number(),
-  /** Starting the engine and loading; 0 when it was in memory. */
-  loadMs: z.number(),
-  runMs: z.number(),
-})
-
-const runErrors = [
-  'model/not-found',
-  'model/input-mismatch',
-  'model/unreadable-input',
-  'model/unsupported',
-  'model/load-failed',
-  'engine/crashed',
-  'engine/not-ready',
-  'engine/protocol',
-  'engine/failed',
-  'package/corrupt',
-  'resource/exhausted',
-] as const
-
-/** By convention a string input called `path` makes the engine read a file of this machine. */
-function namesFile({ name, dtype }: Tensor): boolean {
-  return name === 'path' && dtype === 'string'
-}
-
-export const modelInfer = defineCall({
-  name: 'model.infer',
-  summary: 'Run one inference on an installed model, loading it if needed.',
-  input: z.strictObject({
-    model: ModelName,
-    inputs: z.array(TensorSchema).max(1024),
-    outputs: z.array(z.string().max(512)).max(1024).optional().describe('Wanted outputs; all when absent'),
-  }),
-  output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
-  right: ({ model, inputs }) => {
-    const invoke: Need = { resource: `model/${model}`, right: 'invoke' }
-    return [...inputs].some(namesFile) ? [invoke, readFiles] : invoke
-  },
-  http: 'POST /v1/models/{model}/infer',
-  /** One encoded picture, sound or the like becomes one tensor, uint8[bytes]. */
-  raw: {
-    parameters: { input: 'Name of the input tensor that the body becomes, as uint8[bytes]; `image` when absent' },
-    read: (body, { input = 'image' }) => ({ inputs: [{ name: input, dtype: 'uint8', shape: [body.byteLength], data: body }] }),
-  },
-  errors: runErrors,
-})
-
-export const modelGenerate = defineCall({
-  name: 'model.generate',
-  summary: 'Generate text with an installed model, piece by piece.',
-  input: GenerateRequestSchema.extend({ model: ModelName }),
-  events: GenerateEventSchema,
-  output: z.strictObject({ text: z.string(), timings: Timings }),
-  right: (input) => ({ resource: `model/${input.model}`, right: 'invoke' }),
-  http: 'POST /v1/models/{model}/generate',
-  errors: runErrors,
-})
-
-export const modelLoad = defineCall({
-  name: 'model.load',
-  summary: 'Load a model into an engine process now.',
-  input: z.strictObject({ model: ModelName }),
-  output: z.strictObject({ name: ModelName, signature: SignatureSchema, residentBytes: ByteCount, loadMs: z.number() }),
-  right: (input) => ({ resource: `model/${input.model}`, right: 'load' }),
-  http: 'POST /v1/models/{model}/load',
-  errors: [
-    'model/not-found',
-    'model/unsupported',
-    'model/load-failed',
-    'engine/crashed',
-    'engine/not-ready',
-    'engine/protocol',
-    'package/corrupt',
-    'resource/exhausted',
-  ],
-})
-
-export const modelUnload = defineCall({
-  name: 'model.unload',
-  summary: 'Unload a model once its running calls are done; its process ends.',
-  input: z.strictObject({ model: ModelName }),
-  output: z.strictObject({ name: ModelName, wasLoaded: z.boolean() }),
-  right: (input) => ({ resource: `model/${input.model}`, right: 'load' }),
-  http: 'POST /v1/models/{model}/unload',
-  errors: ['model/not-found'],
 })

@@ -4,7 +4,12 @@ import { capabilityDerive, capabilityIssue, capabilityList, capabilityRevoke } f
 import type { CallDefinition } from './define-call.ts'
 import { engineList, engineShow } from './engine.ts'
 import { eventList, eventSubscribe } from './event.ts'
-import { modelGenerate, modelInfer, modelInstall, modelList, modelLoad, modelRemove, modelShow, modelUnload, modelVerify } from './model.ts'
+import { keyCreate, keyImport, keyList, keyRemove, keyShow, keyTrust } from './key.ts'
+import { modelInfo, modelPack, modelPublish, modelRegister, modelSearch, modelSign, modelUnpack } from './model-exchange.ts'
+import { modelGenerate, modelInfer, modelLoad, modelUnload } from './model-run.ts'
+import { modelAlias, modelCollect, modelOutdated, modelPin, modelRollback, modelUpdate, modelUsage } from './model-versions.ts'
+import { modelInstall, modelList, modelRemove, modelShow, modelVerify } from './model.ts'
+import { sourceList } from './source.ts'
 import {
   systemCalls,
   systemConfiguration,
@@ -31,10 +36,31 @@ export const callTable = {
   'model.show': modelShow,
   'model.verify': modelVerify,
   'model.remove': modelRemove,
+  'model.search': modelSearch,
+  'model.info': modelInfo,
+  'model.register': modelRegister,
+  'model.outdated': modelOutdated,
+  'model.update': modelUpdate,
+  'model.rollback': modelRollback,
+  'model.pin': modelPin,
+  'model.alias': modelAlias,
+  'model.usage': modelUsage,
+  'model.collect': modelCollect,
+  'model.pack': modelPack,
+  'model.unpack': modelUnpack,
+  'model.publish': modelPublish,
+  'model.sign': modelSign,
   'model.infer': modelInfer,
   'model.generate': modelGenerate,
   'model.load': modelLoad,
   'model.unload': modelUnload,
+  'key.list': keyList,
+  'key.create': keyCreate,
+  'key.show': keyShow,
+  'key.import': keyImport,
+  'key.trust': keyTrust,
+  'key.remove': keyRemove,
+  'source.list': sourceList,
   'engine.list': engineList,
   'engine.show': engineShow,
   'capability.list': capabilityList,

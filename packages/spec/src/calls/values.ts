@@ -86,3 +86,8 @@ export const EventSchema = z
   })
   .meta({ id: 'Event' })
 export type SomaEvent = z.output<typeof EventSchema>
+
+/** Whether a flag of an input is set. Rights are also asked for with an input whose every field reads as its own name. */
+export function isSet(flag: unknown): boolean {
+  return flag === true
+}

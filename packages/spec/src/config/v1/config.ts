@@ -52,6 +52,34 @@ export const ConfigSchema = z.strictObject({
     .strictObject({
       parallel: z.number().int().positive().max(32).default(4).describe('Files fetched at once'),
       retries: z.number().int().nonnegative().max(20).default(5).describe('Attempts after the first, per file'),
+      connections: z.number().int().positive().max(32).default(4).describe('Connections at once for one large file'),
+      bytesPerSecondMax: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('Bandwidth of all downloads together, in bytes a second; 0 for no limit'),
+      offline: z.boolean().default(false).describe('Never use the network: only files of this machine and what is installed already'),
+      mirrors: z
+        .array(
+          z
+            .string()
+            .max(2048)
+            .regex(/^https?:\/\/[^\s=]+=https?:\/\/[^\s=]+$/, 'expected <address>=<address of the mirror>'),
+        )
+        .max(100)
+        .default([])
+        .describe('Where to go when a server does not answer, e.g. https://huggingface.co=https://mirror.example.org; tried in order'),
+      keepVersions: z.number().int().nonnegative().max(100).default(1).describe('Earlier versions kept of each model, for rollback'),
+      signatures: z
+        .enum(['off', 'warn', 'enforce'])
+        .default('off')
+        .describe('Whether packages must be signed by a trusted key: off does not look, warn says so, enforce refuses'),
+      licencesRefused: z
+        .array(z.string().max(256))
+        .max(100)
+        .default([])
+        .describe('Licences that are not installed: SPDX identifiers, or patterns with *, e.g. *-NC-*'),
     })
     .prefault({}),
 })

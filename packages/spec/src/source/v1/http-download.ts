@@ -14,9 +14,10 @@ export interface HttpTarget extends Omit<HttpRequest, 'signal'> {
  * @throws {SomaError} as `HttpFetch`.
  */
 export async function openHttpDownload(fetch: HttpFetch, target: HttpTarget, options: DownloadOptions): Promise<Download> {
-  const { offset, validator, signal } = options
-  if (offset === 0 || (validator === undefined && !target.hashed)) return fromStart(fetch, target, signal)
-  const range = { range: `bytes=${offset}-`, ...(validator !== undefined && { 'if-range': validator }) }
+  const { offset, end, validator, signal } = options
+  const fromBegin = offset === 0 && end === undefined
+  if (fromBegin || (validator === undefined && !target.hashed)) return fromStart(fetch, target, signal)
+  const range = { range: `bytes=${offset}-${end === undefined ? '' : end - 1}`, ...(validator !== undefined && { 'if-range': validator }) }
   const reply = await request(fetch, target, signal, range)
   if (reply.status === 200) return whole(reply)
   if (reply.status === 206 && continues(reply, options)) return rest(reply, options)
