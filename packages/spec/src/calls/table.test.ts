@@ -2,13 +2,23 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { errorCodes } from '@soma/core'
 import { z } from 'zod'
-import { type StreamingCallName, type UnaryCallName, callDefinition, callNames, callTable, checkPackagePath, isCallName } from '../index.ts'
+import {
+  type CallName,
+  type StreamingCallName,
+  type UnaryCallName,
+  callDefinition,
+  callNames,
+  callTable,
+  checkPackagePath,
+  isCallName,
+  leastNeedsOf,
+} from '../index.ts'
 
 test('every call is called noun.verb, under its own name, with a sentence that ends', () => {
   for (const name of callNames) {
     const { name: own, summary } = callDefinition(name)
     assert.equal(own, name)
-    assert.match(name, /^(system|model|engine|capability|event|audit)\.[a-z]+(-[a-z]+)*$/)
+    assert.match(name, /^(system|model|key|source|engine|capability|event|audit)\.[a-z]+(-[a-z]+)*$/)
     assert.match(summary, /^[A-Z].*\.$/)
   }
 })
@@ -76,11 +86,28 @@ test('naming a file of this machine needs a right of its own', () => {
 
 test('installing from a file of this machine needs a right of its own, too', () => {
   const needs = (reference: string): unknown => callDefinition('model.install').right({ reference, name: 'ocr' })
-  assert.deepEqual(needs('npm/x'), { resource: 'model/ocr', right: 'install' })
+  assert.deepEqual(needs('npm/x'), [{ resource: 'model/ocr', right: 'install' }])
   assert.deepEqual(needs('file//etc'), [
     { resource: 'model/ocr', right: 'install' },
     { resource: 'host/files', right: 'read' },
   ])
+})
+
+test('an unsafe install, and a repair, need rights of their own', () => {
+  const needs = (name: CallName, input: object): string[] =>
+    [callDefinition(name).right(input)].flat().map((need) => `${need.resource}:${need.right}`)
+  assert.deepEqual(needs('model.install', { reference: 'npm/x', name: 'ocr', allowUnsafe: true }), [
+    'model/ocr:install',
+    'host/unsafe-models:install',
+  ])
+  assert.deepEqual(needs('model.update', { model: 'ocr', allowUnsafe: true }), ['model/ocr:install', 'host/unsafe-models:install'])
+  assert.deepEqual(needs('model.verify', { model: 'ocr', repair: false }), ['model/ocr:read'])
+  assert.deepEqual(needs('model.verify', { model: 'ocr', repair: true }), ['model/ocr:read', 'model/ocr:install'])
+  // Who may never allow unsafe models can install all the same.
+  assert.deepEqual(
+    leastNeedsOf(callDefinition('model.install')).map(({ resource }) => resource),
+    ['model/*'],
+  )
 })
 
 test('the types know which calls stream', () => {
