@@ -41,6 +41,8 @@ describe('model.install', () => {
         licence: 'MIT',
         installedAt: 0,
         loaded: false,
+        pinned: false,
+        aliases: [],
       },
     )
     assert.deepEqual(

@@ -1,4 +1,5 @@
 import { SomaError, isSomaError } from '@soma/core'
+import type { LfsPointer } from './lfs.ts'
 
 export function invalidReference(why: string): SomaError {
   return new SomaError('source/invalid-reference', `${why}; expected file/ and an absolute path, e.g. file//home/me/model`)
@@ -16,6 +17,12 @@ export function holdsNothing(path: string): SomaError {
 export function changedOnDisk(path: string): SomaError {
   const message = `${path} has changed since it was resolved; install it again`
   return new SomaError('source/not-found', message, { details: { path } })
+}
+
+/** A clone made without its large files. */
+export function pointerOnly(path: string, { oid, sizeBytes }: LfsPointer): SomaError {
+  const message = `${path} is a git-lfs pointer to ${sizeBytes} bytes that are not here; run git lfs pull in its folder, then install it again`
+  return new SomaError('source/not-found', message, { details: { path, oid, sizeBytes } })
 }
 
 export function unsafePath(path: string, what: string): SomaError {

@@ -4,3 +4,7 @@ export const FILES_MAX = 10_000
 export const DEPTH_MAX = 32
 /** One read: measured on a warm page cache, 64 KiB pieces reach half the rate. */
 export const READ_BYTES = 1024 * 1024
+/** A git-lfs pointer file: the specification allows no more. */
+export const LFS_POINTER_BYTES_MAX = 1024
+/** A `.git` file, which holds one path. */
+export const LFS_GITDIR_BYTES_MAX = 8 * 1024

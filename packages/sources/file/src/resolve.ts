@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { type Artifact, type Resolution, archiveKind, fileStem, modelNameOf } from '@soma/spec'
-import { changedOnDisk, fileError, holdsNothing, unsafePath } from './errors.ts'
+import { changedOnDisk, fileError, holdsNothing, pointerOnly, unsafePath } from './errors.ts'
+import { type LfsPointer, lfsObjects, objectPath, readPointer } from './lfs.ts'
 import type { FileReference } from './options.ts'
 import { fileState, formatKey } from './state.ts'
 import { type FoundFile, walk } from './walk.ts'
@@ -32,7 +33,26 @@ async function artifactsOf(root: string, signal: AbortSignal): Promise<Artifact[
 
 async function artifactOf({ path, realPath }: FoundFile, kind: Artifact['kind']): Promise<Artifact> {
   const stats = await stat(realPath, { bigint: true })
+  const pointer = kind === 'file' ? await readPointer(realPath, Number(stats.size)) : undefined
+  if (pointer) return await lfsArtifact(path, realPath, pointer)
   return { key: formatKey(realPath, fileState(stats)), path, kind, sizeBytes: Number(stats.size), localPath: realPath }
+}
+
+/** A file of a git-lfs clone: its contents lie under their hash beside it, once they were pulled. */
+async function lfsArtifact(path: string, pointerPath: string, pointer: LfsPointer): Promise<Artifact> {
+  const objects = await lfsObjects(dirname(pointerPath))
+  const object = objects && objectPath(objects, pointer)
+  const stats = object === undefined ? undefined : await stat(object, { bigint: true }).catch(() => undefined)
+  if (object === undefined || !stats?.isFile()) throw pointerOnly(pointerPath, pointer)
+  return {
+    key: formatKey(object, fileState(stats)),
+    path,
+    kind: 'file',
+    sizeBytes: pointer.sizeBytes,
+    integrity: { algorithm: 'sha256', digest: pointer.oid },
+    localPath: object,
+    localImmutable: true,
+  }
 }
 
 function stateOf(artifacts: readonly Artifact[]): string {

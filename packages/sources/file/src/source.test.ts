@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -6,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { tarGzOf } from '@soma/testkit/server'
-import { type SourceFixture, createTestSource, failsWith, sourceCompliance } from '@soma/testkit/source'
+import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { createFileSource } from './index.ts'
 
 const signal = new AbortController().signal
@@ -39,7 +40,7 @@ async function opened(t: TestContext) {
   t.after(() => rm(folder, { recursive: true }))
   const one = createTestSource(createFileSource)
   t.after(() => one[Symbol.asyncDispose]())
-  return { folder, resolve: (name: string) => one.source.resolve(join(folder, name), { signal }) }
+  return { folder, source: one.source, resolve: (name: string) => one.source.resolve(join(folder, name), { signal }) }
 }
 
 test('a folder gives its files in order with their real paths, without the bookkeeping of git and hubs', async (t) => {
@@ -113,4 +114,66 @@ test('too many files and too deep folders are refused', async (t) => {
   const { folder, resolve } = await opened(t)
   await mkdir(join(folder, 'deep', ...Array.from({ length: 40 }, () => 'd')), { recursive: true })
   await assert.rejects(resolve('deep'), failsWith('source/invalid-reference'))
+})
+
+/** A clone with one large file, as `git lfs clone` leaves it: a pointer in the tree, and its contents under their hash if they were pulled. */
+async function lfsClone(folder: string, { pulled }: { readonly pulled: boolean }): Promise<string> {
+  const oid = createHash('sha256').update(weights).digest('hex')
+  const clone = join(folder, 'clone')
+  const objects = join(clone, '.git/lfs/objects', oid.slice(0, 2), oid.slice(2, 4))
+  await mkdir(join(clone, 'onnx'), { recursive: true })
+  await mkdir(objects, { recursive: true })
+  await writeFile(join(clone, 'onnx/a.onnx'), `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize ${weights.byteLength}\n`)
+  if (pulled) await writeFile(join(objects, oid), weights)
+  return oid
+}
+
+test('a git-lfs clone gives the contents of its pointers, from where git-lfs keeps them', async (t) => {
+  const { folder, resolve, source } = await opened(t)
+  const oid = await lfsClone(folder, { pulled: true })
+  for (const name of ['clone', 'clone/onnx', 'clone/onnx/a.onnx']) {
+    const [artifact] = (await resolve(name)).artifacts
+    assert.deepEqual(artifact?.integrity, { algorithm: 'sha256', digest: oid })
+    assert.equal(artifact.sizeBytes, weights.byteLength)
+    assert.equal(artifact.localImmutable, true)
+    assert.match(artifact.localPath ?? '', new RegExp(`clone/\\.git/lfs/objects/.*${oid}$`))
+    assert.deepEqual(await readAll(await source.download(artifact, { offset: 0, signal })), new Uint8Array(weights))
+  }
+})
+
+test('a worktree of a git-lfs clone finds the objects of its main clone', async (t) => {
+  const { folder, resolve } = await opened(t)
+  const oid = await lfsClone(folder, { pulled: true })
+  await mkdir(join(folder, 'clone/.git/worktrees/other'), { recursive: true })
+  await writeFile(join(folder, 'clone/.git/worktrees/other/commondir'), '../..\n')
+  await mkdir(join(folder, 'other'))
+  await writeFile(join(folder, 'other/.git'), `gitdir: ${join(folder, 'clone/.git/worktrees/other')}\n`)
+  await writeFile(
+    join(folder, 'other/a.onnx'),
+    `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize ${weights.byteLength}\n`,
+  )
+  const { artifacts } = await resolve('other')
+  assert.equal(artifacts.find(({ path }) => path === 'a.onnx')?.integrity?.digest, oid)
+})
+
+test('a pointer whose contents were not pulled is refused, and says what to run', async (t) => {
+  const { folder, resolve } = await opened(t)
+  await lfsClone(folder, { pulled: false })
+  await assert.rejects(resolve('clone'), { code: 'source/not-found', message: /onnx\/a\.onnx is a git-lfs pointer .* git lfs pull/ })
+  await writeFile(join(folder, 'model/note.txt'), 'version https://git-lfs.github.com/spec/v1\nand nothing else')
+  assert.equal((await resolve('model')).artifacts.length, 3)
+})
+
+test('a snapshot of a hub’s cache may link to the blobs beside it, and nowhere else', async (t) => {
+  const { folder, resolve } = await opened(t)
+  const snapshot = join(folder, 'models--org--name/snapshots/0a1b')
+  await mkdir(snapshot, { recursive: true })
+  await mkdir(join(folder, 'models--org--name/blobs'))
+  await writeFile(join(folder, 'models--org--name/blobs/77'), weights)
+  await symlink('../../blobs/77', join(snapshot, 'model.onnx'))
+  const [artifact] = (await resolve('models--org--name/snapshots/0a1b')).artifacts
+  assert.equal(artifact?.path, 'model.onnx')
+  assert.match(artifact.localPath ?? '', /blobs\/77$/)
+  await symlink('../../../model/parts/a.onnx', join(snapshot, 'other.onnx'))
+  await assert.rejects(resolve('models--org--name/snapshots/0a1b'), failsWith('package/unsafe-path'))
 })

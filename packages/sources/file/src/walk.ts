@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { throwIfAborted } from '@soma/core'
 import { tooMany, unsafePath } from './errors.ts'
 import { DEPTH_MAX, FILES_MAX } from './limits.ts'
@@ -37,11 +37,21 @@ export async function walk(root: string, signal: AbortSignal): Promise<FoundFile
   return found.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
+function isWithin(folder: string | undefined, target: string): boolean {
+  return folder !== undefined && target.startsWith(join(folder, sep))
+}
+
+/** A Hugging Face cache keeps `models--org--name/snapshots/<commit>/<file>` as links into `models--org--name/blobs`. */
+function hubBlobs(root: string): string | undefined {
+  const snapshots = dirname(root)
+  return basename(snapshots) === 'snapshots' ? join(dirname(snapshots), 'blobs') : undefined
+}
+
 async function realFile(root: string, path: string, entry: Dirent): Promise<string> {
   if (entry.isFile()) return path
   if (!entry.isSymbolicLink()) throw unsafePath(path, 'is a socket, pipe or device')
   const target = await realpath(path)
-  if (!target.startsWith(join(root, sep))) throw unsafePath(path, 'is a link that leaves the folder')
+  if (!isWithin(root, target) && !isWithin(hubBlobs(root), target)) throw unsafePath(path, 'is a link that leaves the folder')
   if (!(await stat(target)).isFile()) throw unsafePath(path, 'is a link to something that is not a file')
   return target
 }
