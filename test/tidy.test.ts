@@ -14,7 +14,7 @@ const layers: ReadonlyArray<readonly RegExp[]> = [
   [/^core$/],
   [/^spec$/],
   [/^wire$/],
-  [/^store$/, /^host$/, /^engine-/, /^source-/],
+  [/^store$/, /^host$/, /^formats$/, /^engine-/, /^source-/],
   [/^kernel$/, /^models$/, /^sdk$/],
   [/^api-/],
   [/^daemon$/, /^cli$/],
