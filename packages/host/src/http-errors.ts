@@ -34,8 +34,8 @@ export function transportError(thrown: unknown, { url, signal }: FailedRequest):
     const message = `the proxy on the way to ${url.host} wants credentials; put them into HTTPS_PROXY: http://user:password@proxy`
     return new SomaError('source/unauthorized', message, { details, cause: thrown })
   }
-  const untrusted = isCertificateProblem(reason)
-  return new SomaError('source/unavailable', `${explain(reason, url.host)} (${reason})`, { details, cause: thrown, retryable: !untrusted })
+  const permanent = isCertificateProblem(reason) || reason === WRONG_LENGTH
+  return new SomaError('source/unavailable', `${explain(reason, url.host)} (${reason})`, { details, cause: thrown, retryable: !permanent })
 }
 
 /** Milliseconds to wait by a Retry-After header: seconds, or an HTTP date. */
@@ -70,6 +70,9 @@ function reasonOf(thrown: unknown): string {
   return typeof code === 'string' ? code : thrown instanceof Error ? thrown.message : String(thrown)
 }
 
+/** undici's code for a request whose body is not as long as its headers say. */
+const WRONG_LENGTH = 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH'
+
 function isProxyRefusal(thrown: unknown): boolean {
   return thrown instanceof Error && /\bproxy\b.*\b407\b/i.test(thrown.message)
 }
@@ -84,5 +87,6 @@ function explain(reason: string, host: string): string {
   if (reason === 'ENETUNREACH' || reason === 'EHOSTUNREACH') return `there is no route to ${host}; is this machine offline`
   if (/TIMEOUT|ETIMEDOUT/.test(reason)) return `${host} did not answer in time`
   if (isCertificateProblem(reason)) return `the certificate of ${host} is not trusted; a company’s own CA goes into NODE_EXTRA_CA_CERTS`
+  if (reason === WRONG_LENGTH) return `the body for ${host} is not as long as was announced`
   return `the connection to ${host} broke`
 }
