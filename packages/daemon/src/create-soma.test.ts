@@ -1,27 +1,14 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { OWNER, createSeededRng, silentLog } from '@soma/core'
-import { readConfig, somaPaths } from '@soma/host'
-import { createCalls } from '@soma/kernel'
-import type { Calls } from '@soma/spec'
+import { createSeededRng, silentLog } from '@soma/core'
 import { openStore } from '@soma/store'
 import { createTestClock } from '@soma/testkit/clock'
-import { type Soma, type SomaOptions, builtInEngines, createSoma } from './index.ts'
-
-/** Options for a daemon in a home of its own, which is removed after the test. */
-async function newHome(t: TestContext, { port = 0 }: { readonly port?: number } = {}): Promise<SomaOptions> {
-  const home = await mkdtemp(join(tmpdir(), 'soma-daemon-'))
-  t.after(() => rm(home, { recursive: true, force: true }))
-  const env = { PATH: process.env['PATH'], SOMA_HOME: home }
-  const paths = somaPaths(env)
-  const config = readConfig(paths.configFile)
-  return { paths, config: { ...config, http: { ...config.http, port } }, env, log: silentLog, engines: [] }
-}
+import { builtInEngines, createSoma } from './index.ts'
+import { asOwner, newHome } from './test-home.ts'
 
 /** Listens on a free port of loopback until the test is over. */
 async function takePort(t: TestContext): Promise<number> {
@@ -30,8 +17,6 @@ async function takePort(t: TestContext): Promise<number> {
   await new Promise((resolve) => server.once('listening', resolve))
   return (server.address() as { port: number }).port
 }
-
-const asOwner = (soma: Soma): Calls => createCalls(soma.kernel, { principal: OWNER, face: 'internal' })
 
 test('a daemon that has stopped has left nothing behind, and its home can be used at once', async (t) => {
   const options = await newHome(t)

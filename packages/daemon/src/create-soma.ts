@@ -18,8 +18,9 @@ import { type Store, openStore } from '@soma/store'
 import { builtInEngines } from './engines.ts'
 import { daemonMetrics } from './metrics.ts'
 import { DRAIN_MS, type SomaOptions } from './options.ts'
-import { builtInSources } from './sources.ts'
+import { allSources } from './sources.ts'
 import { createSystemHandlers } from './system-handlers.ts'
+import { type UserSourceFile, importUserSources } from './user-sources.ts'
 
 /** A running daemon. */
 export interface Soma {
@@ -45,7 +46,8 @@ export async function createSoma(options: SomaOptions): Promise<Soma> {
   ensureFolders(options.paths)
   using unfinished = new DisposableStack()
   const store = unfinished.use(await openStore({ clock, rng, log: options.log }, { directory: options.paths.data }))
-  const daemon = new Daemon(options, store)
+  const userSources = await importUserSources(options.paths.sources, options.log)
+  const daemon = new Daemon(options, store, userSources)
   // From here on the daemon's own stop closes the store.
   unfinished.move()
   try {
@@ -69,7 +71,7 @@ class Daemon implements Soma {
   readonly #over = Promise.withResolvers<void>()
   #stopping = false
 
-  constructor(options: SomaOptions, store: Store) {
+  constructor(options: SomaOptions, store: Store, userSources: readonly UserSourceFile[]) {
     const { paths, config, env, log } = options
     this.#options = options
     this.#store = store
@@ -83,7 +85,7 @@ class Daemon implements Soma {
         rng,
         log,
         hostFacts,
-        sources: builtInSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes }),
+        ...allSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes }, userSources),
         engines: options.engines ?? builtInEngines(),
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
         emit: (event) => this.kernel.emit(event),

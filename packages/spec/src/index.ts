@@ -133,6 +133,7 @@ export {
   type SourceDeps,
   type VariantChoice,
 } from './source/v1/source.ts'
+export { type CreateUserSource, sourceTools } from './source/v1/tools.ts'
 export { DtypeSchema } from './tensor/dtype-schema.ts'
 export { type Dtype, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
 export {
