@@ -77,7 +77,7 @@ export const modelInfo = defineCall({
     /** The names it is installed under here. */
     installed: z.array(ModelName),
   }),
-  right: ({ reference }) => [{ resource: `source/${reference.split('/', 1)[0] ?? ''}`, right: 'read' }, ...readsOf(reference)],
+  right: ({ reference }) => readsOf(reference),
   http: 'POST /v1/models/info',
   errors: [...sourceErrors, 'package/unsafe-path'],
 })

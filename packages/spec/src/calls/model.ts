@@ -15,9 +15,15 @@ const unsafeModels: Need = { resource: 'host/unsafe-models', right: 'install' }
 
 export const Reference = z.string().min(3).max(4096)
 
-/** What reading a reference needs beside the right to do something with the model. */
+/**
+ * What following a reference needs beside the right to do something with the model: the source it leads to, because that makes
+ * the daemon connect to places the caller names. The name of an installed model leads nowhere.
+ */
 export function readsOf(reference: string): readonly Need[] {
-  return reference.startsWith('file/') ? [readFiles] : []
+  const [scheme = '', name] = reference.split('/', 2)
+  // Rights are also asked for with an input whose every field reads as its own name.
+  if (name === undefined && !scheme.startsWith('{')) return []
+  return [{ resource: `source/${scheme}`, right: 'read' }, ...(scheme === 'file' ? [readFiles] : [])]
 }
 
 export const ModelSummary = z

@@ -86,9 +86,13 @@ test('naming a file of this machine needs a right of its own', () => {
 
 test('installing from a file of this machine needs a right of its own, too', () => {
   const needs = (reference: string): unknown => callDefinition('model.install').right({ reference, name: 'ocr' })
-  assert.deepEqual(needs('npm/x'), [{ resource: 'model/ocr', right: 'install' }])
+  assert.deepEqual(needs('npm/x'), [
+    { resource: 'model/ocr', right: 'install' },
+    { resource: 'source/npm', right: 'read' },
+  ])
   assert.deepEqual(needs('file//etc'), [
     { resource: 'model/ocr', right: 'install' },
+    { resource: 'source/file', right: 'read' },
     { resource: 'host/files', right: 'read' },
   ])
 })
@@ -98,6 +102,7 @@ test('an unsafe install, and a repair, need rights of their own', () => {
     [callDefinition(name).right(input)].flat().map((need) => `${need.resource}:${need.right}`)
   assert.deepEqual(needs('model.install', { reference: 'npm/x', name: 'ocr', allowUnsafe: true }), [
     'model/ocr:install',
+    'source/npm:read',
     'host/unsafe-models:install',
   ])
   assert.deepEqual(needs('model.update', { model: 'ocr', allowUnsafe: true }), ['model/ocr:install', 'host/unsafe-models:install'])
@@ -106,7 +111,7 @@ test('an unsafe install, and a repair, need rights of their own', () => {
   // Who may never allow unsafe models can install all the same.
   assert.deepEqual(
     leastNeedsOf(callDefinition('model.install')).map(({ resource }) => resource),
-    ['model/*'],
+    ['model/*', 'source/*'],
   )
 })
 
