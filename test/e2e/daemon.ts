@@ -1,5 +1,5 @@
 // A real daemon in a home of its own, for end-to-end tests and benchmarks.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -10,8 +10,12 @@ import { type Soma, connect } from '@soma/sdk'
 
 const root = join(import.meta.dirname, '..', '..')
 const built = join(root, 'dist', 'somad.mjs')
-/** The program of the daemon: built if it is, so that it starts fast. */
-export const daemonCommand = [process.execPath, existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')] as const
+/** Ends a daemon with the process that started it: a test that is killed runs no cleanup. */
+const lifeline = ['setpriv', '--pdeathsig', 'KILL'] as const
+const program = [process.execPath, existsSync(built) ? built : join(root, 'packages', 'daemon', 'src', 'main.ts')] as const
+/** The command line of the daemon: built if it is, so that it starts fast. */
+export const daemonCommand: readonly [string, ...string[]] =
+  spawnSync(lifeline[0], [...lifeline.slice(1), 'true']).status === 0 ? [...lifeline, ...program] : program
 const READY_MS_MAX = 30_000
 
 interface DaemonFile {
@@ -32,8 +36,13 @@ export class TestDaemon implements AsyncDisposable {
   /** Makes a home, or takes the one given, and starts a daemon in it. */
   static async start(home?: string): Promise<TestDaemon> {
     const daemon = new TestDaemon(home ?? (await mkdtemp(join(tmpdir(), 'soma-e2e-'))))
-    await daemon.start()
-    return daemon
+    try {
+      await daemon.start()
+      return daemon
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get pid(): number {

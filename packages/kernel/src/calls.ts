@@ -29,7 +29,19 @@ class LazyStream<Event, Output> implements CallStream<Event, Output> {
     this.output.catch(() => undefined)
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void, void> {
-    yield* (await this.#stream) as AsyncIterable<Event>
+  /** Not a generator: leaving one before its first read runs nothing of it, and the call would stay open. */
+  [Symbol.asyncIterator](): AsyncIterator<Event, void> {
+    const events = this.#stream.then((stream) => stream[Symbol.asyncIterator]() as AsyncIterator<Event, void>)
+    events.catch(() => undefined)
+    return {
+      next: async () => (await events).next(),
+      return: async () => {
+        await events.then(
+          (started) => started.return?.(),
+          () => undefined,
+        )
+        return { done: true, value: undefined }
+      },
+    }
   }
 }

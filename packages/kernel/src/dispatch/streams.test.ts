@@ -173,3 +173,23 @@ test('what was revoked or cancelled while it finished is not committed', async (
     ['capability/denied', 'call/cancelled'],
   )
 })
+
+test('a stream that is left before its first read is over, and in the audit log', async () => {
+  const { handler, cleanups } = generator(3, false)
+  await using kernel = await TestKernel.create({ 'model.generate': handler })
+  const stream = kernel.calls.stream('model.generate', input)
+  const reader = stream[Symbol.asyncIterator]()
+  assert.deepEqual(await reader.return?.(), { done: true, value: undefined })
+  assert.equal(await codeOf(stream.output), 'call/cancelled')
+  // The handler never began, so there is nothing of it to clean up.
+  assert.equal(cleanups(), 0)
+  assert.equal((await entriesOf(kernel, 'model.generate')).length, 1)
+})
+
+test('a stream that was refused can be left, too', async () => {
+  const { handler } = generator(1, false)
+  await using kernel = await TestKernel.create({ 'model.generate': handler })
+  const stream = kernel.calls.stream('model.generate', { model: 'NO NAME', prompt: 'x' })
+  assert.deepEqual(await stream[Symbol.asyncIterator]().return?.(), { done: true, value: undefined })
+  assert.equal(await codeOf(stream.output), 'call/invalid-input')
+})
