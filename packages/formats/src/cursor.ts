@@ -106,10 +106,12 @@ export class Cursor {
    * @param what a noun for the message: `a tensor count`.
    */
   u64Number(max: number, what: string): number {
-    const at = this.#offset
-    const value = this.u64()
-    if (value > BigInt(max)) throw this.invalid(`${what} of at most ${max}`, value, at)
-    return Number(value)
+    const from = this.#take(8)
+    const [low, high] = this.littleEndian ? [from, from + 4] : [from + 4, from]
+    const value = this.#view.getUint32(high, this.littleEndian) * 2 ** 32 + this.#view.getUint32(low, this.littleEndian)
+    // Exact up to 2^53, and above it still above `max`.
+    if (value > max) throw this.invalid(`${what} of at most ${max}`, value, this.#offset - 8)
+    return value
   }
 
   /** The next `count` bytes, as a view. */
@@ -133,6 +135,12 @@ export class Cursor {
   skip(count: number): void {
     if (!(count >= 0 && count <= this.remaining)) throw this.invalid(`${count} more bytes`, `only ${this.remaining} up to byte ${this.end}`)
     this.#offset += count
+  }
+
+  /** Goes back over bytes that were just read. */
+  back(count: number): void {
+    assert(count <= this.#offset - this.#windowAt, 'a cursor goes back inside its window only')
+    this.#offset -= count
   }
 
   /** The error for what was found at `offset`, by default here. */

@@ -1,3 +1,6 @@
 export { Cursor, type CursorOptions } from './cursor.ts'
 export { invalidModel, quote } from './invalid-model.ts'
+export { type OnnxExternalFile, checkOnnxExternalData } from './onnx/external-data.ts'
+export { type OnnxHeader, isOnnxPath, onnxSignature, readOnnxHeader } from './onnx/onnx-header.ts'
+export { type Field, ProtobufReader } from './protobuf/protobuf-reader.ts'
 export { type ByteReader, bytesReader, openFileReader } from './reader.ts'

@@ -1,10 +1,10 @@
 import { SomaError } from '@soma/core'
+import { type OnnxHeader, checkOnnxExternalData, isOnnxPath, onnxSignature, openFileReader, readOnnxHeader } from '@soma/formats'
 import { type ManifestFile, type Signature, checkPackagePath } from '@soma/spec'
 import type { StoredBlob } from '@soma/store'
 import { checkFileSet } from '../package/file-set.ts'
 import { compileGlob } from '../package/glob.ts'
 import { manifestSignature } from '../package/manifest.ts'
-import { type OnnxHeader, checkExternalData, isOnnxPath, onnxSignature, readOnnxHeader } from '../package/onnx-header.ts'
 import { selectFiles } from '../package/select.ts'
 import type { InstallContext, StagedFiles } from './deps.ts'
 import type { KnownPackage } from './recognise.ts'
@@ -30,7 +30,7 @@ export async function check(context: InstallContext, known: KnownPackage): Promi
   checkRoles(recognised.roles)
   const headers = await readHeaders(context, known)
   const core = new Set([...Object.values(recognised.roles), ...listed.map(({ path }) => checkPackagePath(path))])
-  for (const header of headers.values()) for (const path of header.externalData) core.add(path)
+  for (const header of headers.values()) for (const path of header.externalData.keys()) core.add(path)
   const kept = selectFiles(files, core, include ?? (listed.length > 0 ? () => false : undefined))
   checkFileSet([...kept, 'manifest.yaml'])
   const chosen = new Map(kept.flatMap((path) => pair(path, files.get(path))))
@@ -91,8 +91,9 @@ async function readHeaders({ deps, signal }: InstallContext, { recognised, files
   for (const path of Object.values(recognised.roles)) {
     const blob = files.get(path)
     if (!blob || !isOnnxPath(path)) continue
-    const header = await readOnnxHeader({ localPath: deps.store.blobs.path(blob.digest), path }, { signal })
-    checkExternalData(path, header, (data) => files.has(data))
+    await using reader = await openFileReader(deps.store.blobs.path(blob.digest), { name: path, signal })
+    const header = await readOnnxHeader(reader)
+    checkOnnxExternalData(path, header, (data) => files.get(data)?.sizeBytes)
     headers.set(path, header)
   }
   return headers

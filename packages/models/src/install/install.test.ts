@@ -182,7 +182,7 @@ describe('model.install', () => {
       test.install('test/cut'),
       (error) =>
         isSomaError(error, 'package/invalid-model') &&
-        error.details['file'] === 'm/model.onnx' &&
+        error.details['path'] === 'm/model.onnx' &&
         typeof error.details['offset'] === 'number',
     )
     assert.deepEqual(await test.leftovers(), { blobs: 0, partials: 0, temporary: 0, layouts: 0 })

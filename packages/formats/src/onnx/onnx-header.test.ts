@@ -7,7 +7,9 @@ import { isSomaError } from '@soma/core'
 import { type Dtype, dtypes } from '@soma/spec'
 import { arithmeticModel, externalDataModel, identityModel, reshapeModel, slowModel } from '@soma/testkit/onnx'
 import fc from 'fast-check'
-import { type OnnxHeader, checkExternalData, onnxSignature, readOnnxHeader } from './onnx-header.ts'
+import { bytesReader, openFileReader } from '../reader.ts'
+import { checkOnnxExternalData } from './external-data.ts'
+import { type OnnxHeader, onnxSignature, readOnnxHeader } from './onnx-header.ts'
 
 let folder = ''
 before(async () => {
@@ -16,9 +18,7 @@ before(async () => {
 after(async () => rm(folder, { recursive: true }))
 
 async function read(bytes: Uint8Array, path = 'model.onnx'): Promise<OnnxHeader> {
-  const localPath = join(folder, 'model')
-  await writeFile(localPath, bytes)
-  return readOnnxHeader({ localPath, path })
+  return readOnnxHeader(bytesReader(path, bytes))
 }
 
 /** Protobuf by hand, for what no honest writer writes. */
@@ -97,7 +97,7 @@ describe('ONNX header', () => {
 
   it('finds external data, beside the model and deep inside subgraphs and functions', async () => {
     const { model: small } = externalDataModel('weights/w.bin', [1, 2])
-    assert.deepEqual((await read(small, 'onnx/model.onnx')).externalData, ['onnx/weights/w.bin'])
+    assert.deepEqual((await read(small, 'onnx/model.onnx')).externalData, new Map([['onnx/weights/w.bin', { endBytes: 8, tensor: 'w' }]]))
     const node = (graph: Buffer): Buffer => message(1, message(4, 'If'), message(5, message(1, 'then_branch'), graph))
     const constant = message(1, message(5, message(5, external('c', 'const.bin').subarray(2))))
     const inner = message(6, node(message(6, external('w', 'deep.bin'))), constant)
@@ -106,9 +106,9 @@ describe('ONNX header', () => {
       message(25, message(7, message(5, message(10, external('f', 'function.bin').subarray(2))))),
     ])
     const header = await read(bytes)
-    assert.deepEqual(header.externalData.toSorted(), ['const.bin', 'deep.bin', 'function.bin'])
+    assert.deepEqual([...header.externalData.keys()].toSorted(), ['const.bin', 'deep.bin', 'function.bin'])
     assert.throws(
-      () => checkExternalData('model.onnx', header, (path) => path !== 'deep.bin'),
+      () => checkOnnxExternalData('model.onnx', header, (path) => (path === 'deep.bin' ? undefined : 1)),
       (error) => isSomaError(error, 'package/no-model') && (error.details['missing'] as string[])[0] === 'deep.bin',
     )
   })
@@ -130,7 +130,7 @@ describe('ONNX header', () => {
       // Between two fields of the outermost message a cut cannot be seen, unless it takes the graph away.
       if (error === undefined) continue
       assert.ok(isSomaError(error, 'package/invalid-model'))
-      assert.equal(error.details['file'], 'sub/cut.onnx')
+      assert.equal(error.details['path'], 'sub/cut.onnx')
       assert.equal(typeof error.details['offset'], 'number')
     }
   })
@@ -188,7 +188,8 @@ describe('ONNX header', () => {
     // A hole: it takes no disk.
     await file.write(rest, 0, rest.byteLength, head.byteLength + weights)
     const startedAt = performance.now()
-    const header = await readOnnxHeader({ localPath, path: 'large.onnx' })
+    await using reader = await openFileReader(localPath, { name: 'large.onnx' })
+    const header = await readOnnxHeader(reader)
     assert.deepEqual([header.inputs[0]?.name, header.outputs[0]?.name], ['x', 'y'])
     assert.ok(performance.now() - startedAt < 1000)
   })
@@ -196,8 +197,9 @@ describe('ONNX header', () => {
   it('stops when it is aborted', async () => {
     const localPath = join(folder, 'aborted')
     await writeFile(localPath, arithmeticModel())
-    await assert.rejects(readOnnxHeader({ localPath, path: 'm.onnx' }, { signal: AbortSignal.abort() }), (error) =>
-      isSomaError(error, 'call/cancelled'),
-    )
+    const controller = new AbortController()
+    await using reader = await openFileReader(localPath, { name: 'm.onnx', signal: controller.signal })
+    controller.abort()
+    await assert.rejects(readOnnxHeader(reader), (error) => isSomaError(error, 'call/cancelled'))
   })
 })
