@@ -38,12 +38,18 @@ export const keyList = defineCall({
 export const keyCreate = defineCall({
   name: 'key.create',
   summary: 'Make a key to sign packages with: Ed25519 and ML-DSA-65 together. It is trusted on this machine.',
-  input: z.strictObject({ name: KeyName }),
+  input: z.strictObject({
+    name: KeyName,
+    algorithm: z
+      .enum(['hybrid', 'ecdsa-p256'])
+      .default('hybrid')
+      .describe('hybrid: Ed25519 and ML-DSA-65; ecdsa-p256: what the reference tool of OpenSSF Model Signing checks, too'),
+  }),
   output: z.strictObject({ key: KeySummary, publicPem: z.string() }),
   right: ({ name }) => ({ resource: `key/${name}`, right: 'manage' }),
   mutates: true,
   http: 'POST /v1/keys',
-  errors: ['key/exists'],
+  errors: ['key/exists', 'resource/exhausted'],
 })
 
 export const keyShow = defineCall({
@@ -71,7 +77,7 @@ export const keyImport = defineCall({
   right: ({ name }) => ({ resource: `key/${name}`, right: 'manage' }),
   mutates: true,
   http: 'POST /v1/keys/import',
-  errors: ['key/exists'],
+  errors: ['key/exists', 'resource/exhausted'],
 })
 
 export const keyTrust = defineCall({

@@ -115,7 +115,7 @@ export const modelPack = defineCall({
   output: z.strictObject({ path: z.string(), sizeBytes: ByteCount, digest: BlobDigestSchema }),
   right: ({ model }) => [{ resource: `model/${model}`, right: 'read' }, writeFiles],
   http: 'POST /v1/models/{model}/pack',
-  errors: ['model/not-found', 'package/corrupt', 'file/exists', 'file/unwritable', 'store/disk-full'],
+  errors: ['model/not-found', 'package/corrupt', 'package/invalid-manifest', 'file/exists', 'file/unwritable', 'store/disk-full'],
 })
 
 export const modelUnpack = defineCall({
@@ -139,7 +139,7 @@ export const modelPublish = defineCall({
     { resource: `source/${reference.split('/', 1)[0] ?? ''}`, right: 'manage' },
   ],
   http: 'POST /v1/models/{model}/publish',
-  errors: [...sourceErrors, 'source/unsupported', 'model/not-found', 'package/corrupt'],
+  errors: [...sourceErrors, 'source/unsupported', 'model/not-found', 'package/corrupt', 'package/invalid-manifest'],
 })
 
 export const modelSign = defineCall({
@@ -153,5 +153,5 @@ export const modelSign = defineCall({
   ],
   mutates: true,
   http: 'POST /v1/models/{model}/sign',
-  errors: ['model/not-found', 'key/not-found', 'package/corrupt'],
+  errors: ['model/not-found', 'model/in-use', 'key/not-found', 'package/corrupt', 'package/invalid-manifest', 'store/corrupt'],
 })

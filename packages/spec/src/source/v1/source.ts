@@ -113,6 +113,8 @@ export interface Resolution {
   /** What the user should know before it is installed, a sentence each. */
   readonly warnings?: readonly string[]
   readonly artifacts: readonly Artifact[]
+  /** Files of the package that were left out on purpose, by path: a signature over all of it still holds without them. */
+  readonly omitted?: readonly string[]
 }
 
 /** A choice among variants (quantisations) of a model. */
