@@ -128,7 +128,7 @@ async function install({ soma }: Tour): Promise<void> {
   if (found) return done(`${found.reference} is here already: ${describe(found)}`)
   const started = clock.monotonic()
   const stream = soma.model.install({ reference, name: MODEL, replace: true }, { signal })
-  const progress = new InstallProgress(terminal, () => clock.monotonic(), '  ')
+  const progress = new InstallProgress(terminal, () => clock.monotonic(), { indent: '  ' })
   try {
     for await (const event of stream) progress.show(event)
   } finally {

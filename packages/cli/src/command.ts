@@ -2,6 +2,7 @@ import type { Clock } from '@soma/core'
 import type { SomaPaths } from '@soma/host'
 import type { Calls } from '@soma/spec'
 import type { Command } from 'commander'
+import type { CommandTable } from './command-table.ts'
 import type { CliIo, Terminal } from './terminal.ts'
 
 /** Options that every command takes. */
@@ -18,6 +19,8 @@ export type Client = Calls & AsyncDisposable
 
 /** Everything a command may use. */
 export interface CommandContext {
+  /** The program this is, with all its commands. */
+  readonly table: CommandTable
   readonly io: CliIo
   readonly terminal: Terminal
   readonly globals: GlobalOptions
@@ -36,7 +39,17 @@ export interface CommandContext {
 }
 
 /** What can stand for an argument, for completion. */
-export type CandidateKind = 'models' | 'engines' | 'calls' | 'settings' | 'capabilities' | 'tokens' | 'files'
+export type CandidateKind =
+  | 'models'
+  | 'engines'
+  | 'calls'
+  | 'settings'
+  | 'capabilities'
+  | 'tokens'
+  | 'keys'
+  | 'sources'
+  | 'references'
+  | 'files'
 
 /** A command's words after its name, as commander parsed them. */
 export interface CommandInput<Args extends readonly unknown[], Options extends object> {
@@ -48,10 +61,16 @@ export interface CommandInput<Args extends readonly unknown[], Options extends o
 export interface CommandModule<Args extends readonly unknown[] = readonly unknown[], Options extends object = object> {
   /** Whole command lines, for --help. */
   readonly examples: readonly string[]
+  /** Lines of --help before the examples: what names and options alone do not say. */
+  readonly notes?: readonly string[]
   /** Declares arguments and options. */
   readonly configure?: (command: Command) => void
   /** What completes each argument in turn; the last one repeats. */
   readonly candidates?: readonly CandidateKind[]
+  /** What completes the values of options, by long name. */
+  readonly optionCandidates?: Readonly<Record<string, CandidateKind>>
+  /** Starts the local daemon when none runs, instead of failing. */
+  readonly startsDaemon?: boolean
   /** @returns an exit code when it is not 0. Failures are thrown. */
   readonly run: (ctx: CommandContext, input: CommandInput<Args, Options>) => Promise<number | undefined | void>
 }

@@ -28,3 +28,5 @@ export const TENSOR_PREVIEW_MAX = 6
 export const LOG_TAIL_LINES = 20
 /** How much of the log's end is read for them. */
 export const LOG_TAIL_BYTES = 64 * 1024
+/** The public half of a key; a hybrid one is 3 kB. */
+export const PEM_BYTES_MAX = 64 * 1024

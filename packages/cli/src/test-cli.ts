@@ -2,8 +2,9 @@ import { Readable } from 'node:stream'
 import { OWNER, SomaError } from '@soma/core'
 import type { CallOptions, CallStream } from '@soma/spec'
 import type { FakeDispatcher } from '@soma/testkit/face'
+import type { CommandTable } from './command-table.ts'
 import type { Client } from './command.ts'
-import { runCli } from './program.ts'
+import { type RunOptions, runCli } from './program.ts'
 
 export interface CliRun {
   readonly exitCode: number
@@ -13,6 +14,8 @@ export interface CliRun {
 
 export interface CliWorld {
   readonly dispatcher?: FakeDispatcher
+  readonly table?: CommandTable
+  readonly launch?: RunOptions['launch']
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string | Uint8Array
   /** Both outputs are terminals of this many columns. */
@@ -40,7 +43,11 @@ export async function cli(argv: readonly string[], world: CliWorld = {}): Promis
     env: { HOME: '/nonexistent', ...world.env },
     signal: world.signal ?? new AbortController().signal,
   }
-  const exitCode = await runCli(argv, io, async () => clientOf(world.dispatcher))
+  const exitCode = await runCli(argv, io, {
+    ...(world.table && { table: world.table }),
+    launch: world.launch,
+    open: async () => clientOf(world.dispatcher),
+  })
   return { exitCode, ...written }
 }
 

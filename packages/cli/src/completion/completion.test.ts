@@ -9,7 +9,15 @@ import { cli } from '../test-cli.ts'
 import { completionScripts } from './scripts.ts'
 
 const dispatcher = new FakeDispatcher()
-dispatcher.handlers.set('model.list', () => ({ models: [{ name: 'ocr' }, { name: 'other' }, { name: 'vad' }] }))
+dispatcher.handlers.set('model.list', () => ({
+  models: [
+    { name: 'ocr', aliases: ['optical'] },
+    { name: 'other', aliases: [] },
+    { name: 'vad', aliases: [] },
+  ],
+}))
+dispatcher.handlers.set('key.list', () => ({ keys: [{ name: 'alice' }, { name: 'release' }] }))
+dispatcher.handlers.set('source.list', () => ({ sources: [{ scheme: 'hf' }, { scheme: 'ollama' }] }))
 dispatcher.handlers.set('engine.list', () => ({ engines: [{ id: 'echo' }, { id: 'onnx' }] }))
 dispatcher.handlers.set('capability.list', () => ({
   capabilities: [
@@ -27,13 +35,15 @@ describe('candidates', () => {
   test('are commands, then verbs, then what the argument is', async () => {
     assert.deepEqual(await candidates('st'), ['status', 'stop'])
     assert.ok((await candidates('')).includes('model'))
-    assert.deepEqual(await candidates('model', 'un'), ['unload'])
-    assert.deepEqual(await candidates('model', 'show', 'o'), ['ocr', 'other'])
+    assert.deepEqual(await candidates('model', 'un'), ['unload', 'unpack'])
+    assert.deepEqual(await candidates('key', ''), ['create', 'list', 'show', 'import', 'trust', 'remove'])
+    assert.deepEqual(await candidates('model', 'show', 'o'), ['ocr', 'optical', 'other'])
     assert.deepEqual(await candidates('engine', 'show', ''), ['echo', 'onnx'])
     assert.deepEqual(await candidates('capability', 'revoke', ''), ['cap_1', 'cap_2'])
     assert.deepEqual(await candidates('token', 'revoke', ''), ['tok_1'])
+    assert.deepEqual(await candidates('key', 'trust', ''), ['alice', 'release'])
     assert.deepEqual(await candidates('config', 'get', 'http.p'), ['http.port'])
-    assert.deepEqual(await candidates('call', 'model.inf'), ['model.infer'])
+    assert.deepEqual(await candidates('call', 'model.infe'), ['model.infer'])
   })
 
   test('are options after a dash, the command’s own and those of all', async () => {
@@ -41,6 +51,8 @@ describe('candidates', () => {
       '--name',
       '--include',
       '--replace',
+      '--allow-unsafe',
+      '--verbose',
       '--json',
       '--help',
       '--url',
@@ -49,6 +61,18 @@ describe('candidates', () => {
       '--home',
     ])
     assert.ok((await candidates('--so')).includes('--socket'))
+  })
+
+  test('are sources where a reference begins, and the shell’s files where it is a path', async () => {
+    assert.deepEqual(await candidates('model', 'install', ''), ['hf/', 'ollama/'])
+    assert.deepEqual(await candidates('model', 'info', 'h'), ['hf/'])
+    assert.deepEqual(await candidates('model', 'install', './m'), ['@files'])
+  })
+
+  test('of an option’s value are what the option takes', async () => {
+    assert.deepEqual(await candidates('model', 'sign', 'ocr', '--key', ''), ['alice', 'release'])
+    assert.deepEqual(await candidates('model', 'search', 'x', '--source', 'o'), ['ollama'])
+    assert.deepEqual(await candidates('model', 'search', 'x', '--limit', ''), [])
   })
 
   test('do not count options and their values as arguments', async () => {
@@ -75,7 +99,7 @@ for (const shell of ['bash', 'zsh', 'fish'] as const)
     const folder = mkdtempSync(join(tmpdir(), 'soma-complete-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const script = join(folder, `soma.${shell}`)
-    writeFileSync(script, completionScripts[shell])
+    writeFileSync(script, completionScripts('soma')[shell])
     execFileSync(shell, [...checks[shell], script])
   })
 
@@ -85,7 +109,7 @@ test('bash completes what soma answers', { skip: has('bash') ? false : 'bash is 
   const fake = join(folder, 'soma')
   writeFileSync(fake, '#!/bin/sh\n[ "$*" = "complete --candidates -- model show o" ] && printf "ocr\\nother one\\n"\n')
   chmodSync(fake, 0o755)
-  const script = `${completionScripts.bash}\nCOMP_WORDS=(soma model show o); COMP_CWORD=3; _soma; printf '%s|' "\${COMPREPLY[@]}"`
+  const script = `${completionScripts('soma').bash}\nCOMP_WORDS=(soma model show o); COMP_CWORD=3; _soma; printf '%s|' "\${COMPREPLY[@]}"`
   assert.equal(
     execFileSync('bash', ['--norc', '-c', script], { env: { PATH: `${folder}:${process.env['PATH']}` }, encoding: 'utf8' }),
     'ocr|other one|',

@@ -4,30 +4,41 @@ import type { Terminal } from '../terminal.ts'
 import type { Paint } from './color.ts'
 import { formatBar, formatSizes, formatSpeed, fraction } from './bar.ts'
 import { RedrawnLines } from './redraw.ts'
-import { displayWidth, inline } from './text.ts'
+import { displayWidth, inline, listSome } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
 
 const NAME_WIDTH_MAX = 36
 
+export interface ProgressOptions {
+  /** Put before every line. */
+  readonly indent?: string
+  /** Also a line for each file that was checked, or was on this disk already; else they are counted. */
+  readonly verbose?: boolean
+  /** What is done to the files: `downloading` and `downloaded`, unless said otherwise. */
+  readonly words?: { readonly doing: string; readonly done: string }
+}
+
 /**
- * Shows an install on standard error: bars on a terminal, lines otherwise. Events that happen once (resolved, unpacked,
- * verified) are lines in both.
+ * Shows an install, or another transfer, on standard error: bars on a terminal, lines otherwise. Events that happen once
+ * (resolved, unpacked, registered) are lines in both.
  */
 export class InstallProgress {
   readonly #terminal: Terminal
   readonly #monotonic: () => number
+  readonly #options: Required<ProgressOptions>
   readonly #lines: RedrawnLines
   readonly #transfer = new Transfer()
-  readonly #indent: string
+  readonly #adopted = new Tally()
+  readonly #verified = new Tally()
   #summarised = false
+  #counted = false
   #completed = false
   #shownAtMs = Number.NEGATIVE_INFINITY
 
-  /** @param indent put before every line. */
-  constructor(terminal: Terminal, monotonic: () => number, indent = '') {
+  constructor(terminal: Terminal, monotonic: () => number, options: ProgressOptions = {}) {
     this.#terminal = terminal
-    this.#indent = indent
+    this.#options = { indent: '', verbose: false, words: { doing: 'downloading', done: 'downloaded' }, ...options }
     this.#monotonic = monotonic
     this.#lines = new RedrawnLines(terminal.stderr)
   }
@@ -35,8 +46,17 @@ export class InstallProgress {
   show(event: InstallEvent): void {
     const now = this.#monotonic()
     this.#transfer.apply(event, now)
+    if (event.type === 'adopt') this.#adopted.add(event.sizeBytes)
+    if (event.type === 'verify') this.#verified.add(event.sizeBytes)
     if (event.type === 'download') this.#downloaded(event, now)
-    else this.#happened(event)
+    else if (this.#options.verbose || !counted.has(event.type)) this.#happened(event)
+  }
+
+  /** Sums up what was done, once all of it is. */
+  finish(): void {
+    this.#lines.clear()
+    this.#summarise()
+    this.#summariseCounts()
   }
 
   /** Leaves the terminal clean, also after a failure. */
@@ -44,22 +64,28 @@ export class InstallProgress {
     this.#lines.clear()
   }
 
+  get #complete(): boolean {
+    return this.#transfer.files.every((file) => file.receivedBytes === file.sizeBytes)
+  }
+
   #downloaded(event: FileProgress, now: number): void {
-    const complete = this.#transfer.files.every((file) => file.receivedBytes === file.sizeBytes)
+    const complete = this.#complete
     const interval = this.#terminal.animated ? REDRAW_MS : PROGRESS_LINE_MS
     // The end is always shown, and only once.
     if (complete ? this.#completed : now - this.#shownAtMs < interval) return
     this.#completed = complete
     this.#shownAtMs = now
     if (this.#terminal.animated) this.#lines.draw(this.#bars())
-    else this.#terminal.note(this.#indent + this.#plainLine(event))
+    else this.#note(this.#plainLine(event))
   }
 
   #happened(event: Occurrence): void {
     this.#lines.clear()
-    if (event.type !== 'retry') this.#summarise()
-    this.#terminal.note(this.#indent + describe(event, this.#terminal.stderrPaint))
-    if (this.#terminal.animated && event.type === 'retry') this.#lines.draw(this.#bars())
+    if (event.type === 'unpack' && this.#complete) this.#summarise()
+    if (event.type === 'register') this.finish()
+    this.#note(describe(event, this.#terminal.stderrPaint))
+    // Others are still under way.
+    if (this.#terminal.animated && !this.#complete) this.#lines.draw(this.#bars())
   }
 
   /** Once the bars have gone, one line says what they showed. */
@@ -68,7 +94,19 @@ export class InstallProgress {
     if (files.length === 0 || this.#summarised) return
     this.#summarised = true
     const resumed = total.resumedBytes > 0 ? `, ${formatBytes(total.resumedBytes)} of it in an earlier run` : ''
-    this.#terminal.note(`${this.#indent}downloaded ${formatBytes(total.receivedBytes)}${resumed}${formatSpeed(bytesPerSecond, undefined)}`)
+    this.#note(`${this.#options.words.done} ${formatBytes(total.receivedBytes)}${resumed}${formatSpeed(bytesPerSecond, undefined)}`)
+  }
+
+  /** What was not a line of its own. */
+  #summariseCounts(): void {
+    if (this.#options.verbose || this.#counted) return
+    this.#counted = true
+    if (this.#adopted.files > 0) this.#note(`${this.#adopted} on this disk already`)
+    if (this.#verified.files > 0) this.#note(`${this.#terminal.stderrPaint.green('verified')} ${this.#verified}`)
+  }
+
+  #note(line: string): void {
+    this.#terminal.note(this.#options.indent + line)
   }
 
   #bars(): string[] {
@@ -77,13 +115,13 @@ export class InstallProgress {
     const byProgress = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
     const shown = byProgress.map((file) => ({ ...file, path: inline(file.path) }))
     const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length))
-    const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth - this.#indent.length, nameWidth }
+    const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth - this.#options.indent.length, nameWidth }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
     const bars =
       shown.length === 1
         ? shown.map((file) => formatBar(file, { ...options, tail }))
         : [...shown.map((file) => formatBar(file, options)), formatBar(total, { ...options, tail })]
-    return bars.map((line) => this.#indent + line)
+    return bars.map((line) => this.#options.indent + line)
   }
 
   #plainLine(event: FileProgress): string {
@@ -91,9 +129,27 @@ export class InstallProgress {
     const of = files.length > 1 ? total : event
     const percent = of.sizeBytes === null ? '' : ` ${Math.floor(fraction(of) * 100)} %`
     const name = files.length > 1 ? plural(files.length, 'file') : inline(event.path)
-    return `downloading ${name}:${percent} ${formatSizes(of)}${formatSpeed(bytesPerSecond, remainingMs)}`
+    return `${this.#options.words.doing} ${name}:${percent} ${formatSizes(of)}${formatSpeed(bytesPerSecond, remainingMs)}`
   }
 }
+
+/** `4 files, 16.0 MB`. */
+class Tally {
+  files = 0
+  #bytes = 0
+
+  add(sizeBytes: number): void {
+    this.files += 1
+    this.#bytes += sizeBytes
+  }
+
+  toString(): string {
+    return `${plural(this.files, 'file')}, ${formatBytes(this.#bytes)}`
+  }
+}
+
+/** Of these there is one for each file: only --verbose wants them as lines. */
+const counted: ReadonlySet<InstallEvent['type']> = new Set(['adopt', 'scan', 'verify'])
 
 type Occurrence = Exclude<InstallEvent, { type: 'download' }>
 
@@ -105,8 +161,11 @@ const descriptions: { readonly [Type in Occurrence['type']]: (event: Extract<Occ
   },
   retry: ({ path, attempt, delayMs, reason }, paint) =>
     paint.yellow(`${inline(path)}: attempt ${attempt} in ${formatDuration(delayMs)} (${inline(reason)})`),
-  choice: ({ chosen, reason }, paint) => `chose ${paint.bold(inline(chosen))}: ${inline(reason)}`,
-  adopt: ({ path, how, sizeBytes }) => `${inline(path)}: was here already (${how}, ${formatBytes(sizeBytes)})`,
+  choice: ({ chosen, reason, options }, paint) => {
+    const others = options.filter((option) => option !== chosen)
+    return `chose ${paint.bold(inline(chosen))}: ${inline(reason)}${others.length > 0 ? paint.dim(` (others: ${listSome(others)})`) : ''}`
+  },
+  adopt: ({ path, how, sizeBytes }) => `${inline(path)}: on this disk already (${how}, ${formatBytes(sizeBytes)})`,
   scan: ({ path, format }) => `checked ${inline(path)} (${format})`,
   warning: ({ message }, paint) => paint.yellow(`warning: ${inline(message)}`),
   unpack: ({ path, files }) => `unpacked ${inline(path)}: ${plural(files, 'file')}`,

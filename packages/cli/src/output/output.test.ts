@@ -9,9 +9,9 @@ import { createPaint } from './color.ts'
 import { InstallProgress } from './install-progress.ts'
 import { RateMeter } from './rate.ts'
 import { formatTable } from './table.ts'
-import { displayWidth, inline, pad, printable, truncate } from './text.ts'
+import { displayWidth, inline, pad, printable, truncate, wrap } from './text.ts'
 import { Transfer } from './transfer.ts'
-import { formatBytes, formatDuration, plural } from './units.ts'
+import { formatBytes, formatDuration, formatLarge, plural } from './units.ts'
 
 const plain = createPaint(false)
 
@@ -36,10 +36,22 @@ test('sizes, durations and counts read as people say them', () => {
     '3 h 12 min',
     '5 d 2 h',
   ])
+  assert.deepEqual([0, 999, 1_234, 22_713_728, 7_241_732_096, 671e9].map(formatLarge), ['0', '999', '1.2 k', '22.7 M', '7.2 B', '671 B'])
   assert.deepEqual([plural(1, 'file'), plural(1204, 'file')], ['1 file', '1,204 files'])
 })
 
 describe('text', () => {
+  test('is wrapped between words, and never loses one (seeded)', () => {
+    assert.deepEqual(wrap('a  model\nthat reads pictures', 12), ['a model that', 'reads', 'pictures'])
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[a-z]{1,8}$/)), fc.integer({ min: 8, max: 30 }), (words, width) => {
+        const lines = wrap(words.join(' '), width)
+        assert.ok(lines.every((line) => displayWidth(line) <= width))
+        assert.deepEqual(lines.join(' '), words.join(' '))
+      }),
+    )
+  })
+
   test('of any kind is cut and filled to the width it is given (seeded)', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 40 }), (text, width) => {
@@ -79,6 +91,19 @@ test('tables align by display width and give up room where they may', () => {
     'a-longer-name  x',
   ])
   assert.equal(formatTable(rows, columns, { width: Infinity, paint: plain })[1], 'ocr            reads 漢字 and much more than fits here')
+})
+
+test('tables leave optional columns out before anything that is needed is cut', () => {
+  const row = { id: 'hf/some/long-reference', size: '2.0 GB', licence: 'Apache-2.0', runs: 'yes' }
+  const columns = [
+    { title: 'id', value: ({ id }: typeof row) => id },
+    { title: 'size', value: ({ size }: typeof row) => size },
+    { title: 'licence', value: ({ licence }: typeof row) => licence, optional: true, shrinks: true },
+    { title: 'runs', value: ({ runs }: typeof row) => runs },
+  ]
+  assert.equal(formatTable([row], columns, { width: 60, paint: plain })[1], 'hf/some/long-reference  2.0 GB  Apache-2.0  yes')
+  assert.equal(formatTable([row], columns, { width: 46, paint: plain })[1], 'hf/some/long-reference  2.0 GB  Apache-…  yes')
+  assert.equal(formatTable([row], columns, { width: 40, paint: plain })[1], 'hf/some/long-reference  2.0 GB  yes')
 })
 
 describe('progress', () => {
@@ -129,15 +154,16 @@ describe('progress', () => {
   })
 
   /** Plays events a tenth of a second apart. */
-  function play(events: readonly InstallEvent[], columns?: number): string {
+  function play(events: readonly InstallEvent[], columns?: number, verbose = false): string {
     let written = ''
     const stream = { isTTY: columns !== undefined, columns, write: (text: string) => (written += text) }
     let now = 0
-    const progress = new InstallProgress(createTerminal({ stdout: stream, stderr: stream, env: {} }), () => now)
+    const progress = new InstallProgress(createTerminal({ stdout: stream, stderr: stream, env: {} }), () => now, { verbose })
     for (const event of events) {
       progress.show(event)
       now += 100
     }
+    progress.finish()
     progress.end()
     return written
   }
@@ -153,7 +179,7 @@ describe('progress', () => {
     assert.match(lines[1] ?? '', /^downloading model\.onnx: 33 % 1\.0 kB \/ 3\.0 kB {2}1\.0 kB\/s {2}2\.0 s left$/)
     assert.deepEqual(
       lines.slice(-3).map((line) => line.slice(0, 22)),
-      ['downloading model.onnx', 'downloaded 3.0 kB  1.0', 'verified model.onnx  3'],
+      ['downloading model.onnx', 'downloaded 3.0 kB  1.0', 'verified 1 file, 3.0 k'],
     )
     assert.ok(lines.length <= 6, lines.join('\n'))
   })
@@ -161,8 +187,47 @@ describe('progress', () => {
   test('on a terminal is drawn over itself and leaves only what happened', () => {
     const written = play([...many, verified], 80)
     assert.ok(written.includes('\u001B[1A\r'))
-    assert.ok(written.endsWith(`\u001B[32mverified\u001B[39m model.onnx  3.0 kB  \u001B[2msha256:${'a'.repeat(12)}\u001B[22m\n`))
+    assert.ok(written.endsWith('\u001B[32mverified\u001B[39m 1 file, 3.0 kB\n'))
     for (const line of stripVTControlCharacters(written).split(/[\r\n]+/)) assert.ok(line.length < 80, line)
+  })
+
+  test('counts the files that were checked or here already, and names each only when asked to', () => {
+    const adopted: InstallEvent = { type: 'adopt', path: 'a.bin', how: 'hardlink', sizeBytes: 2000 }
+    const scanned: InstallEvent = { type: 'scan', path: 'a.bin', format: 'pickle' }
+    const registered: InstallEvent = { type: 'register', name: 'x' }
+    const events = [adopted, { ...adopted, path: 'b.bin' }, scanned, verified, verified, registered]
+    assert.deepEqual(play(events).trimEnd().split('\n'), [
+      '2 files, 4.0 kB on this disk already',
+      'verified 2 files, 6.0 kB',
+      'registered as x',
+    ])
+    assert.deepEqual(play(events, undefined, true).trimEnd().split('\n'), [
+      'a.bin: on this disk already (hardlink, 2.0 kB)',
+      'b.bin: on this disk already (hardlink, 2.0 kB)',
+      'checked a.bin (pickle)',
+      'verified model.onnx  3.0 kB  sha256:aaaaaaaaaaaa',
+      'verified model.onnx  3.0 kB  sha256:aaaaaaaaaaaa',
+      'registered as x',
+    ])
+  })
+
+  test('explains a choice, and names the others', () => {
+    const options = ['Q2_K', 'Q3_K_M', 'Q4_K_M', 'Q5_K_M', 'Q6_K', 'Q8_0', 'F16', 'F32']
+    const choice: InstallEvent = { type: 'choice', chosen: 'Q4_K_M', reason: 'the best that fits into 8 GB', options }
+    assert.equal(play([choice]), 'chose Q4_K_M: the best that fits into 8 GB (others: Q2_K, Q3_K_M, Q5_K_M, Q6_K, Q8_0, F16 and 1 more)\n')
+  })
+
+  test('of files that come side by side is summed up once, when all are there', () => {
+    const events: InstallEvent[] = [
+      download('a', 1000),
+      verified,
+      download('b', 500),
+      { type: 'unpack', path: 'a', files: 2 },
+      download('b', 1000),
+    ]
+    const lines = play(events).trimEnd().split('\n')
+    assert.equal(lines.filter((line) => line.startsWith('downloaded ')).length, 1)
+    assert.match(lines.at(-2) ?? '', /^downloaded 2\.0 kB/)
   })
 
   test('of several files shows each and their total, and names cannot draw', () => {

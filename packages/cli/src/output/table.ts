@@ -9,6 +9,8 @@ export interface Column<Row> {
   readonly paint?: (text: string, row: Row) => string
   /** Given less room first when the terminal is narrow. Ids and numbers are useless when cut. */
   readonly shrinks?: boolean
+  /** Left out when the terminal is too narrow for all columns; the last one first. */
+  readonly optional?: boolean
 }
 
 const GAP = '  '
@@ -16,11 +18,8 @@ const GAP = '  '
 const COLUMN_WIDTH_MIN = 8
 
 /** Lines of a table: a header and one line a row, columns aligned, cut to `width` where columns may shrink. */
-export function formatTable<Row>(
-  rows: readonly Row[],
-  columns: readonly Column<Row>[],
-  terminal: { width: number; paint: Paint },
-): string[] {
+export function formatTable<Row>(rows: readonly Row[], all: readonly Column<Row>[], terminal: { width: number; paint: Paint }): string[] {
+  const columns = choose(rows, all, terminal.width)
   const cells = rows.map((row) => columns.map((column) => inline(column.value(row))))
   const natural = columns.map((column, index) =>
     Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
@@ -38,6 +37,22 @@ export function formatTable<Row>(
     (text) => terminal.paint.dim(text),
   )
   return [header, ...cells.map((line, row) => join(line, (text, column) => column.paint?.(text, rows[row] as Row) ?? text))]
+}
+
+/** All columns, or without as many optional ones as it takes for the rest to fit. */
+function choose<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width: number): ReadonlyArray<Column<Row>> {
+  if (width === Infinity) return columns
+  const least = columns.map((column) => {
+    const natural = Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(inline(column.value(row)))))
+    return { column, width: column.shrinks ? Math.min(natural, COLUMN_WIDTH_MIN) : natural }
+  })
+  const total = (): number => least.reduce((sum, one) => sum + one.width, GAP.length * (least.length - 1))
+  while (total() > width) {
+    const last = least.findLastIndex(({ column }) => column.optional)
+    if (last === -1) break
+    least.splice(last, 1)
+  }
+  return least.map(({ column }) => column)
 }
 
 /** Takes what is over the width from the widest shrinking columns. */

@@ -48,3 +48,23 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   const space = ' '.repeat(Math.max(0, width - displayWidth(text)))
   return align === 'right' ? space + text : text + space
 }
+
+/** The first of a list, and how many more there are. */
+export function listSome(items: readonly string[], most = 6): string {
+  const shown = items.slice(0, most).map(inline).join(', ')
+  return items.length > most ? `${shown} and ${items.length - most} more` : shown
+}
+
+/** Breaks text into lines of at most `width` columns, between words where it can. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(/\s+/).filter(Boolean)) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (line !== '' && displayWidth(longer) > width) {
+      lines.push(line)
+      line = word
+    } else line = longer
+  }
+  return line === '' ? lines : [...lines, line]
+}

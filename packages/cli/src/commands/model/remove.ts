@@ -1,13 +1,23 @@
 import { defineCommand } from '../../command.ts'
 import { formatBytes } from '../../output/units.ts'
+import { forEachName } from '../each.ts'
 
-export const command = defineCommand<[model: string]>({
-  examples: ['soma model remove ocr'],
-  configure: (command) => void command.argument('<model>', 'name of the model'),
+export const command = defineCommand<[models: readonly string[]]>({
+  examples: ['soma model remove ocr', 'soma model remove ocr vad'],
+  configure: (command) => void command.argument('<models...>', 'names of the models'),
   candidates: ['models'],
-  async run(ctx, { args: [model] }) {
+  async run(ctx, { args: [models] }) {
     const client = await ctx.connect()
-    const output = await client.call('model.remove', { model }, { signal: ctx.signal })
-    ctx.show(output, ({ name, freedBytes }) => [`removed ${name}, ${formatBytes(freedBytes)} freed`])
+    const { done, failed, exitCode } = await forEachName(
+      ctx,
+      models,
+      async (model) => await client.call('model.remove', { model }, { signal: ctx.signal }),
+    )
+    const freedBytes = done.reduce((sum, one) => sum + one.freedBytes, 0)
+    ctx.show({ removed: done, failed, freedBytes }, ({ removed }) => [
+      ...removed.map((one) => `removed ${one.name}, ${formatBytes(one.freedBytes)} freed`),
+      ...(removed.length > 1 ? [`${formatBytes(freedBytes)} freed in all`] : []),
+    ])
+    return exitCode
   },
 })

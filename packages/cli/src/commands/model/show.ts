@@ -1,7 +1,9 @@
 import type { CallOutput, TensorSpec } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatFields, formatTable } from '../../output/table.ts'
-import { formatBytes, formatTime } from '../../output/units.ts'
+import { inline, wrap } from '../../output/text.ts'
+import { formatBytes, formatDate, formatTime } from '../../output/units.ts'
+import { knowledgeFields } from './knowledge.ts'
 
 type Shown = CallOutput<'model.show'>
 
@@ -28,34 +30,40 @@ async function withSignature(ctx: CommandContext, shown: Shown): Promise<Shown> 
   return { ...shown, signature }
 }
 
-function render({ model, files, signature }: Shown, { terminal }: CommandContext): string[] {
-  const fields = formatFields(
-    [
-      ['from', model.reference],
-      ['task', model.task],
-      ['engine', `${model.engine} (${model.format})`],
-      ['size', formatBytes(model.sizeBytes)],
-      ['licence', model.licence ?? 'unknown'],
-      ['digest', model.digest],
-      ['installed', formatTime(model.installedAt)],
-      ['state', model.loaded ? 'loaded' : 'on disk'],
-    ],
-    terminal.paint,
-  )
-  const tensors = signature && [
-    ...signature.inputs.map((spec) => ({ spec, way: 'input' })),
-    ...signature.outputs.map((spec) => ({ spec, way: 'output' })),
-  ]
+function render(shown: Shown, { terminal }: CommandContext): string[] {
+  const { model, files, knowledge } = shown
+  const { paint } = terminal
   return [
-    `${terminal.paint.bold(model.name)} ${model.version}`,
-    ...fields,
+    `${paint.bold(model.name)} ${model.version}`,
+    ...(knowledge?.summary == null ? [] : wrap(inline(knowledge.summary), terminal.width)),
+    ...formatFields(fieldsOf(shown), paint),
+    ...(knowledge?.warnings ?? []).map((warning) => paint.yellow(`warning: ${inline(warning)}`)),
     '',
     ...formatTable(files, fileColumns, terminal),
     '',
-    ...(tensors
-      ? formatTable(tensors, tensorColumns, terminal)
-      : ['inputs and outputs are known once the model is loaded: soma model load']),
+    ...versionsOf(shown, terminal),
+    ...signatureOf(shown, terminal),
   ]
+}
+
+function fieldsOf({ model, knowledge, signers }: Shown): Array<readonly [string, string]> {
+  return [
+    ['from', model.reference],
+    ['task', model.task],
+    ['engine', `${model.engine ?? 'none here loads it'} (${model.format})`],
+    ['size', formatBytes(model.sizeBytes)],
+    ...(knowledge === null ? [] : knowledgeFields(knowledge)),
+    ['licence', model.licence ?? 'unknown'],
+    ...(signers.length > 0 ? [['signed by', signers.map(formatSigner).join('; ')] as const] : []),
+    ['digest', model.digest],
+    ['installed', formatTime(model.installedAt)],
+    ['state', [model.loaded ? 'loaded' : 'on disk', ...(model.pinned ? ['pinned to this version'] : [])].join(', ')],
+    ...(model.aliases.length > 0 ? [['aliases', model.aliases.join(', ')] as const] : []),
+  ]
+}
+
+function formatSigner({ keyId, name, algorithm, trusted }: Shown['signers'][number]): string {
+  return `${name ?? keyId.slice(0, 16)} (${algorithm}, ${trusted ? 'trusted' : name === null ? 'unknown key' : 'not trusted'})`
 }
 
 const fileColumns: ReadonlyArray<Column<Shown['files'][number]>> = [
@@ -64,6 +72,17 @@ const fileColumns: ReadonlyArray<Column<Shown['files'][number]>> = [
   { title: 'size', value: (file) => formatBytes(file.sizeBytes), align: 'right' },
   { title: 'digest', value: (file) => file.digest, shrinks: true },
 ]
+
+const versionColumns: ReadonlyArray<Column<Shown['versions'][number]>> = [
+  { title: 'earlier', value: ({ version }) => version },
+  { title: 'installed', value: ({ installedAt }) => formatDate(installedAt) },
+  { title: 'digest', value: ({ digest }) => digest, shrinks: true },
+  { title: 'from', value: ({ reference }) => reference, shrinks: true, optional: true },
+]
+
+function versionsOf({ versions }: Shown, terminal: CommandContext['terminal']): string[] {
+  return versions.length === 0 ? [] : [...formatTable(versions, versionColumns, terminal), '']
+}
 
 const tensorColumns: ReadonlyArray<Column<{ readonly spec: TensorSpec; readonly way: string }>> = [
   { title: '', value: ({ way }) => way },
@@ -75,6 +94,16 @@ const tensorColumns: ReadonlyArray<Column<{ readonly spec: TensorSpec; readonly 
     shrinks: true,
   },
 ]
+
+function signatureOf({ model, signature }: Shown, terminal: CommandContext['terminal']): string[] {
+  if (signature === null)
+    return model.engine === null ? [] : [`inputs and outputs are known once it is loaded: soma model load ${model.name}`]
+  const tensors = [
+    ...signature.inputs.map((spec) => ({ spec, way: 'input' })),
+    ...signature.outputs.map((spec) => ({ spec, way: 'output' })),
+  ]
+  return formatTable(tensors, tensorColumns, terminal)
+}
 
 function formatShape(shape: TensorSpec['shape']): string {
   return shape === null ? ' of any rank' : `[${shape.map((size) => (size === -1 ? 'any' : size)).join(', ')}]`
