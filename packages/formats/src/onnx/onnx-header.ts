@@ -18,7 +18,7 @@ export interface OnnxHeader extends Signature {
   /** Elements of all initializers, those of inner graphs included. */
   readonly parameters: number
   /** Bytes of the initializers, by element type; an initializer whose bytes its type does not say counts as none. */
-  readonly dtypes: ReadonlyMap<string, number>
+  readonly typeHistogram: ReadonlyMap<string, number>
   readonly metadata: ReadonlyMap<string, string>
   /** Files with its weights: path inside the package → what it must hold. */
   readonly externalData: ReadonlyMap<string, OnnxExternalFile>
@@ -46,7 +46,7 @@ class OnnxScan {
   readonly #initializers = new Set<string>()
   readonly #external = new Map<string, OnnxExternalFile>()
   readonly #opsets = new Map<string, number>()
-  readonly #dtypes = new Map<string, number>()
+  readonly #bytesByType = new Map<string, number>()
   readonly #metadata = new Map<string, string>()
   readonly #inputs: OnnxPort[] = []
   readonly #outputs: OnnxPort[] = []
@@ -92,7 +92,7 @@ class OnnxScan {
       outputs: tensors(this.#outputs),
       unsupported: Object.fromEntries(unsupported),
       parameters: this.#parameters,
-      dtypes: this.#dtypes,
+      typeHistogram: this.#bytesByType,
       metadata: this.#metadata,
       externalData: this.#external,
     }
@@ -166,7 +166,7 @@ class OnnxScan {
   #count({ name, dtype, elements, sizeBytes }: OnnxTensorInfo, field: Field): string {
     this.#parameters += elements
     if (!Number.isSafeInteger(this.#parameters)) throw this.#reader.invalid('a countable number of weights', 'more', field.offset)
-    this.#dtypes.set(dtype, (this.#dtypes.get(dtype) ?? 0) + (sizeBytes ?? 0))
+    this.#bytesByType.set(dtype, (this.#bytesByType.get(dtype) ?? 0) + (sizeBytes ?? 0))
     return name
   }
 
