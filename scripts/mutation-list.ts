@@ -64,9 +64,17 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
       },
     },
     {
-      file: 'spec/src/calls/model.ts',
+      file: 'spec/src/calls/model-run.ts',
       tests: ['spec/src/calls/table.test.ts'],
       mutations: { 'naming a file needs no right': ['[...inputs].some(namesFile)', 'false'] },
+    },
+    {
+      file: 'spec/src/calls/model.ts',
+      tests: ['spec/src/calls/table.test.ts'],
+      mutations: {
+        'a reference may lead to any source': ["[{ resource: `source/${scheme}`, right: 'read' }, ...", '[...'],
+        'an unsafe install needs no right of its own': ['isSet(allowUnsafe) ?', 'isSet(false) ?'],
+      },
     },
     {
       file: `${kernel}capabilities/tokens.ts`,

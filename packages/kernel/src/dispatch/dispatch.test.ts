@@ -105,6 +105,19 @@ test('effects, entry and event of a call are committed together, or not at all',
   assert.equal(end?.status, 'ok')
 })
 
+test('a call whose caller went away while it was handled changes nothing, even when its handler ends well', async () => {
+  const abort = new AbortController()
+  await using kernel = await TestKernel.create({
+    'system.configure': (_input, { effects }) => {
+      effects.put('note', 'a', { text: 'late' })
+      abort.abort()
+      return { settings: [] }
+    },
+  })
+  await assert.rejects(kernel.calls.call('system.configure', { set: {} }, { signal: abort.signal }), { code: 'call/cancelled' })
+  assert.equal(kernel.store.records.get('note', 'a'), undefined)
+})
+
 test('what the store refuses fails the call alone: nothing of it happened, and what waited is written', async () => {
   const heard: string[] = []
   await using kernel = await TestKernel.create({
