@@ -1,0 +1,1 @@
+export { createOciSource } from './source.ts'
