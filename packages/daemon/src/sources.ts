@@ -1,13 +1,17 @@
 import type { Source, SourceDeps } from '@soma/spec'
 import { createFileSource } from '@soma/source-file'
+import { createHuggingFaceSource } from '@soma/source-huggingface'
 import { createNpmSource } from '@soma/source-npm'
+import { createOciSource } from '@soma/source-oci'
 import { createPypiSource } from '@soma/source-pypi'
 import { createUrlSource } from '@soma/source-url'
 import { type UserSourceFile, createUserSources } from './user-sources.ts'
 
 /** Every place that models can be installed from. */
 function builtInSources(deps: SourceDeps): readonly Source[] {
-  return [createFileSource, createUrlSource, createNpmSource, createPypiSource].map((create) => create(deps))
+  return [createFileSource, createUrlSource, createHuggingFaceSource, createNpmSource, createOciSource, createPypiSource].map((create) =>
+    create(deps),
+  )
 }
 
 /** Those that come with Soma, then the user's own; of these it is known which file they are. */

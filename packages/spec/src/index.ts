@@ -16,7 +16,7 @@ export type {
   UnaryHandler,
 } from './calls/handler.ts'
 export type { KeySummary } from './calls/key.ts'
-export type { InstallEvent, ModelSummary } from './calls/model.ts'
+export { type InstallEvent, type ModelSummary, readsOf } from './calls/model.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,
@@ -109,6 +109,8 @@ export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
 export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'
 export { readDocument } from './source/v1/http-document.ts'
 export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
+export { licenceOf } from './source/v1/licence.ts'
+export { nearestOf } from './source/v1/nearest.ts'
 export { publicUrl } from './source/v1/public-url.ts'
 export { streamBody } from './source/v1/stream-body.ts'
 export {
@@ -134,6 +136,8 @@ export {
   type VariantChoice,
 } from './source/v1/source.ts'
 export { type CreateUserSource, sourceTools } from './source/v1/tools.ts'
+export { type ChooseOptions, type ChosenFiles, chooseFiles } from './source/v1/choose-files.ts'
+export { type RepositoryFile } from './source/v1/weights-file.ts'
 export { DtypeSchema } from './tensor/dtype-schema.ts'
 export { type Dtype, dtypeSizeBytes, dtypes } from './tensor/dtype.ts'
 export {

@@ -5,7 +5,7 @@ import { defined } from '@soma/core'
 import { systemClock } from '@soma/host'
 import type { Fault } from './faults.ts'
 import { type Reply, replyTo, textReply } from './reply.ts'
-import { type ServedFile, type ServedRequest, piecesOf, resolveFile } from './served-file.ts'
+import { type Served, type ServedRequest, piecesOf, resolveFile } from './served-file.ts'
 
 /** A request that came, as it stands now. */
 export interface SeenRequest {
@@ -26,8 +26,8 @@ export interface FaultyServer extends AsyncDisposable {
   readonly origin: string
   readonly requests: readonly SeenRequest[]
   readonly openSockets: number
-  /** Adds or replaces files. */
-  serve(files: Readonly<Record<string, ServedFile>>): void
+  /** Adds or replaces files; `*` answers for every path that has none. */
+  serve(files: Readonly<Record<string, Served>>): void
   /** Misbehaves on the next `times` requests for `path` (`*`: for any). */
   fail(path: string, fault: Fault, times?: number): void
   /** Behaves again. */
@@ -37,7 +37,7 @@ export interface FaultyServer extends AsyncDisposable {
 }
 
 /** A real HTTP server on loopback that serves `files` by path, well or badly as told, and counts what it does. */
-export async function createFaultyServer(files: Readonly<Record<string, ServedFile>> = {}): Promise<FaultyServer> {
+export async function createFaultyServer(files: Readonly<Record<string, Served>> = {}): Promise<FaultyServer> {
   const server = new Server(files)
   await server.listen()
   return server
@@ -45,14 +45,14 @@ export async function createFaultyServer(files: Readonly<Record<string, ServedFi
 
 class Server implements FaultyServer {
   readonly requests: SeenRequest[] = []
-  readonly #files: Map<string, ServedFile>
+  readonly #files: Map<string, Served>
   readonly #faults: Array<{ path: string; fault: Fault; left: number }> = []
   readonly #sockets = new Set<Socket>()
   readonly #busy = new Set<Promise<void>>()
   readonly #stop = new AbortController()
   readonly #http = createServer((request, response) => this.#track(request, response))
 
-  constructor(files: Readonly<Record<string, ServedFile>>) {
+  constructor(files: Readonly<Record<string, Served>>) {
     this.#files = new Map(Object.entries(files))
     this.#http.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
@@ -73,7 +73,7 @@ class Server implements FaultyServer {
     return this.#sockets.size
   }
 
-  serve(files: Readonly<Record<string, ServedFile>>): void {
+  serve(files: Readonly<Record<string, Served>>): void {
     for (const [path, file] of Object.entries(files)) this.#files.set(path, file)
   }
 
@@ -119,16 +119,16 @@ class Server implements FaultyServer {
     const { seen, response } = sending
     const faults = this.#faultsFor(seen.path)
     const headers = faults.reduce((now, fault) => fault.request?.(now) ?? now, seen.headers)
-    const plain = this.#plainReply(seen.path, { origin: this.origin, headers }, faults)
+    const plain = this.#plainReply({ ...seen, origin: this.origin, headers }, faults)
     const reply = faults.reduce((now, fault) => fault.reply?.(now) ?? now, plain)
     seen.status = reply.status
     if (reply.status === 0) return void response.destroy()
     await send(reply, sending)
   }
 
-  #plainReply(path: string, request: ServedRequest, faults: readonly Fault[]): Reply {
-    const file = this.#files.get(path)
-    if (file === undefined) return textReply(404, `nothing at ${path}`)
+  #plainReply(request: ServedRequest, faults: readonly Fault[]): Reply {
+    const file = this.#files.get(request.path) ?? this.#files.get('*')
+    if (file === undefined) return textReply(404, `nothing at ${request.path}`)
     const resolved = resolveFile(file, request)
     return replyTo(
       faults.reduce((now, fault) => fault.file?.(now) ?? now, resolved),

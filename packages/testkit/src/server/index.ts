@@ -14,8 +14,11 @@ export {
   stallsAfter,
   truncatesTo,
 } from './faults.ts'
+export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from './docker-registry.ts'
 export { type FaultyServer, type SeenRequest, createFaultyServer } from './faulty-server.ts'
+export { type HubModel, type HubOptions, gitOid, huggingFaceHub } from './huggingface-hub.ts'
 export { type NpmPackage, type NpmRegistryOptions, type NpmVersion, npmRegistry } from './npm-registry.ts'
+export { type OciArtifact, type OciIndexOf, type OciLayer, type OciRegistryOptions, ociRegistry } from './oci-registry.ts'
 export { type PypiFile, type PypiIndexOptions, pypiIndex } from './pypi-index.ts'
 export { type Reply } from './reply.ts'
-export { type Content, type Repeated, type ServedFile, type ServedRequest } from './served-file.ts'
+export { type Content, type Repeated, type Served, type ServedFile, type ServedRequest } from './served-file.ts'

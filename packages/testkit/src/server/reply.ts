@@ -22,6 +22,8 @@ export function replyTo(file: ResolvedFile, headers: Readonly<Record<string, str
     return textReply(401, 'credentials, please', { 'www-authenticate': 'Basic realm="testkit"' })
   const sizeBytes = sizeOf(file.body)
   const shared = sharedHeaders(file)
+  if (file.status !== undefined)
+    return { status: file.status, headers: { ...shared, 'content-length': String(sizeBytes) }, body: file.body, start: 0, end: sizeBytes }
   const range = matchingRange(file, headers, sizeBytes)
   if (range === undefined)
     return { status: 200, headers: { ...shared, 'content-length': String(sizeBytes) }, body: file.body, start: 0, end: sizeBytes }

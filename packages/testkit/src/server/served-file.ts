@@ -4,6 +4,11 @@ import { createHash } from 'node:crypto'
 export interface ServedRequest {
   /** The server's own address, without a slash at the end: index pages hold absolute links. */
   readonly origin: string
+  readonly method: string
+  /** Decoded, without the query. */
+  readonly path: string
+  /** Without the question mark. */
+  readonly query: string
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 
@@ -16,6 +21,8 @@ export interface Repeated {
 export type Content = Uint8Array | string | Repeated
 
 export interface ServedFile {
+  /** 200 by default. Other statuses send the body as it is, whatever range was asked for. */
+  readonly status?: number
   readonly body: Content | ((request: ServedRequest) => Content)
   /** `application/octet-stream` by default. */
   readonly contentType?: string
@@ -28,12 +35,16 @@ export interface ServedFile {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** What a path leads to: a file, or one that depends on the request. */
+export type Served = ServedFile | ((request: ServedRequest) => ServedFile)
+
 /** A file as one request sees it. */
 export interface ResolvedFile extends Omit<ServedFile, 'body'> {
   readonly body: Uint8Array | Repeated
 }
 
-export function resolveFile(file: ServedFile, request: ServedRequest): ResolvedFile {
+export function resolveFile(served: Served, request: ServedRequest): ResolvedFile {
+  const file = typeof served === 'function' ? served(request) : served
   const content = typeof file.body === 'function' ? file.body(request) : file.body
   return { ...file, body: typeof content === 'string' ? new TextEncoder().encode(content) : content }
 }

@@ -1,0 +1,37 @@
+import { type HttpFetch, type SourceDeps, readDocument } from '@soma/spec'
+import { type AskedRepository, badAnswer, hubError } from './errors.ts'
+import { PAGE_BYTES_MAX, REQUESTS_MAX } from './limits.ts'
+import type { HubOptions } from './options.ts'
+
+/** HTTP as the hub wants it: the token for its own origin only, and its refusals understood. */
+export function createHubFetch(fetch: HttpFetch, options: HubOptions, repository: string): HttpFetch {
+  const { endpoint, token } = options
+  const asked: AskedRepository = { repository, endpoint, authenticated: token !== undefined }
+  const { origin } = new URL(endpoint)
+  return async (url, request) => {
+    const own = token !== undefined && new URL(url).origin === origin
+    const headers = { ...request.headers, ...(own && { authorization: `Bearer ${token}` }) }
+    const reply = await fetch(url, { ...request, headers, statuses: [401, 403, 404] })
+    if (reply.status < 400 || reply.status === 416) return reply
+    reply[Symbol.dispose]()
+    throw hubError(reply, asked)
+  }
+}
+
+/** The same as the Fetch API, which is what the client library takes. */
+export function asWebFetch(fetch: HttpFetch, signal: AbortSignal, endpoint: string): typeof globalThis.fetch {
+  let requests = 0
+  return async (input) => {
+    if (++requests > REQUESTS_MAX) throw badAnswer(endpoint, `its answer in ${REQUESTS_MAX} pages`, undefined)
+    const reply = await fetch(input instanceof Request ? input.url : String(input), { headers: { accept: 'application/json' }, signal })
+    const body = await readDocument(reply, PAGE_BYTES_MAX)
+    return new Response(body as Uint8Array<ArrayBuffer>, { status: reply.status, headers: reply.headers })
+  }
+}
+
+/** What every request of one resolution shares. */
+export interface HubQuery {
+  readonly deps: SourceDeps
+  readonly options: HubOptions
+  readonly signal: AbortSignal
+}

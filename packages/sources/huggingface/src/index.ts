@@ -1,0 +1,1 @@
+export { createHuggingFaceSource } from './source.ts'
