@@ -42,8 +42,14 @@ export interface InstalledFile {
 
 /** What the runtime needs of the registry. */
 export interface Registry {
-  /** @throws {SomaError} `model/not-found` with the nearest names in `details.nearest`; `store/corrupt`. */
+  /**
+   * The model of a name or an alias; its own name is in it.
+   * @throws {SomaError} `model/not-found` with the nearest names in `details.nearest`; `store/corrupt`.
+   */
   get(name: string): InstalledModel
+  /** The name of the model that a name or an alias stands for. Whether it is there is another question. */
+  resolve(name: string): string
+  /** By name. */
   list(): InstalledModel[]
   /**
    * Lays the package's files out in a folder, by link, and leases its blobs, until disposed.

@@ -4,6 +4,7 @@ import type { BlobLease, Store, StoredBlob } from '@soma/store'
 import type { Running } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import type { Downloads } from './downloads.ts'
+import type { Target } from './resolve.ts'
 
 /** What installing needs of the rest of the system. */
 export interface InstallDeps {
@@ -20,6 +21,10 @@ export interface InstallDeps {
   /** Bytes that may still be written to the store's disk; asked before the first one is fetched. */
   readonly freeBytes: () => Promise<number>
   readonly settings: () => InstallSettings
+  /** Size of the pieces in which files are fetched and recorded; the store's default when absent. */
+  readonly chunkBytes?: number | undefined
+  /** Work that goes on after the call; waited for when the daemon stops. */
+  readonly background: (work: Promise<void>) => void
 }
 
 /** `install.*` of the configuration. */
@@ -28,6 +33,16 @@ export interface InstallSettings {
   readonly parallel: number
   /** Attempts after the first, per file. */
   readonly retries: number
+  /** Connections at once for one large file. */
+  readonly connections: number
+  /** Bandwidth of all downloads together; 0 for no limit. */
+  readonly bytesPerSecondMax: number
+  /** Earlier versions kept of each model. */
+  readonly keepVersions: number
+  /** Never use the network. */
+  readonly offline: boolean
+  /** Whether packages must be signed; `off` when absent. */
+  readonly signatures?: 'off' | 'warn' | 'enforce'
 }
 
 /** One install on its way through the steps. */
@@ -35,6 +50,8 @@ export interface InstallContext {
   readonly deps: InstallDeps
   readonly downloads: Downloads
   readonly input: ValidInput<'model.install'>
+  /** What the reference means, where the caller has asked that already. */
+  readonly target?: Target | undefined
   readonly effects: CallContext['effects']
   readonly log: Log
   readonly signal: AbortSignal

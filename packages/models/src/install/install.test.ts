@@ -83,6 +83,7 @@ describe('model.install', () => {
     await using test = await TestInstall.create()
     test.source.serve('one', { 'a.echo': 'first' })
     test.source.serve('two', { 'b.echo': 'second' })
+    test.keepVersions = 0
     await test.install('test/one', { name: 'm' })
     await assert.rejects(
       test.install('test/two', { name: 'm' }),

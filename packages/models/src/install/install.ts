@@ -2,21 +2,29 @@ import { SomaError } from '@soma/core'
 import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
+import { checkSignature } from '../signing/check-signature.ts'
+import { signatureToKeep } from '../signing/verdict.ts'
 import { check } from './check.ts'
-import type { InstallContext, InstallDeps } from './deps.ts'
+import type { InstallContext, InstallDeps, InstallSettings } from './deps.ts'
 import type { Downloads } from './downloads.ts'
 import { fetchArtifacts } from './fetch.ts'
 import { INSTALLS_MAX } from './limits.ts'
 import { plan } from './plan.ts'
 import { recognise } from './recognise.ts'
 import { register } from './register.ts'
-import { resolve } from './resolve.ts'
+import { type Target, resolve } from './resolve.ts'
 import { discardArchives, unpack } from './unpack.ts'
-import { watch } from './watched.ts'
+import { type Watched, watch } from './watched.ts'
 
 type Input = ValidInput<'model.install'>
 type Event = CallEvent<'model.install'>
 type Output = CallOutput<'model.install'>
+
+/** A package whose record is staged, or was there. */
+export interface Installed {
+  readonly model: InstalledModel
+  readonly alreadyInstalled: boolean
+}
 
 /** Installs packages: whole and verified, or not at all. */
 export class Installer {
@@ -31,13 +39,28 @@ export class Installer {
 
   /** The handler of `model.install`. */
   install(input: Input, ctx: CallContext): AsyncGenerator<Event, Output, void> {
-    return watch<Event, Output>({ signal: ctx.signal, keyOf }, async ({ signal, report }) => {
-      const { effects, log } = ctx
-      const held = new AsyncDisposableStack()
-      const lease = held.use(this.#deps.store.blobs.lease([]))
-      const context: InstallContext = { deps: this.#deps, downloads: this.#downloads, input, effects, log, signal, report, held, lease }
-      return this.#counted(() => this.#transact(context))
+    return watch<Event, Output>({ signal: ctx.signal, keyOf }, async (watched) => {
+      const { model, alreadyInstalled } = await this.perform(input, ctx, watched)
+      return { model: summarise(model, this.#deps), alreadyInstalled }
     })
+  }
+
+  /** One install as a part of another call: its effects are staged in that call's, and committed with it. */
+  async perform(
+    input: Input,
+    { effects, log }: Pick<CallContext, 'effects' | 'log'>,
+    { signal, report, target }: Watched<Event> & { readonly target?: Target },
+  ): Promise<Installed> {
+    const held = new AsyncDisposableStack()
+    const lease = held.use(this.#deps.store.blobs.lease([]))
+    const parts = { deps: this.#deps, downloads: this.#downloads, held, lease }
+    return this.#counted(() => this.#transact({ ...parts, input, effects, log, signal, report, target }))
+  }
+
+  /** What a reference means now. */
+  async resolve(input: Input, { signal, report }: Watched<Event>, options: { readonly retries?: number } = {}): Promise<Target> {
+    const settings = (): InstallSettings => ({ ...this.#deps.settings(), ...options })
+    return resolve({ deps: { ...this.#deps, settings }, input, signal, report })
   }
 
   /** Resolves when no install runs, and what they held is let go. */
@@ -60,11 +83,13 @@ export class Installer {
   }
 
   /** What was fetched and leased is let go when the record is committed, or at once when there will be none. */
-  async #transact(context: InstallContext): Promise<Output> {
+  async #transact(context: InstallContext): Promise<Installed> {
     try {
       const { model, surplus } = await perform(context)
-      context.effects.settled(() => void this.#track(this.#finish(context, surplus ?? false)))
-      return { model: summarise(model, context.deps.running), alreadyInstalled: surplus === undefined }
+      let committed = false
+      context.effects.committed(() => (committed = true))
+      context.effects.settled(() => void this.#track(this.#finish(context, surplus === true || !committed)))
+      return { model, alreadyInstalled: surplus === undefined }
     } catch (error) {
       await this.#finish(context, true)
       throw error
@@ -109,18 +134,22 @@ interface Performed {
 
 /** The steps of an install, in order. Each gives the next what it needs; the first that throws ends it. */
 async function perform(context: InstallContext): Promise<Performed> {
-  const target = await resolve(context)
+  const target = context.target ?? (await resolve(context))
   const installed = await plan(context, target)
   if (installed) return { model: installed }
   const fetched = await fetchArtifacts(context, target)
   const files = await unpack(context, fetched)
-  const known = await recognise(context, files)
+  const { files: payload, signature } = await checkSignature(context, target, files)
+  const known = await recognise(context, payload)
   const checked = await check(context, known)
   context.effects.committed(() => discardArchives(fetched))
-  return { model: register(context, target, checked), surplus: checked.files.size < files.size }
+  return {
+    model: register(context, target, { ...checked, signatureBundle: signatureToKeep(checked.files, signature) }),
+    surplus: checked.files.size < files.size,
+  }
 }
 
 /** Of events of one kind about one file the latest says it all. */
-function keyOf(event: Event): string {
+export function keyOf(event: Event): string {
   return 'path' in event ? `${event.type} ${event.path}` : event.type
 }

@@ -1,5 +1,7 @@
 import { SomaError } from '@soma/core'
 import type { InstalledModel } from '../ports.ts'
+import { checkNotAlias } from '../versions/alias.ts'
+import { checkUnpinned } from '../versions/pin.ts'
 import type { InstallContext } from './deps.ts'
 import { DISK_RESERVE_BYTES } from './limits.ts'
 import type { Target } from './resolve.ts'
@@ -7,14 +9,23 @@ import type { Target } from './resolve.ts'
 /**
  * Decides, before the first byte is fetched, whether there is anything to do and room to do it.
  * @returns the model if exactly this package is installed under the name already.
- * @throws {SomaError} `model/exists`, `store/disk-full`.
+ * @throws {SomaError} `model/exists`, `model/pinned`, `store/disk-full`.
  */
 export async function plan(context: InstallContext, target: Target): Promise<InstalledModel | undefined> {
   const existing = context.deps.registry.find(target.name)
   if (existing && pinnedTo(existing) === target.pin) return existing
-  if (existing && !context.input.replace) throw nameTaken(existing, target.resolution.reference)
+  checkName(context, target)
   await checkSpace(context, target)
   return undefined
+}
+
+/** @throws {SomaError} `model/exists`, `model/pinned` when the package may not have its name. */
+export function checkName({ deps: { registry }, input }: InstallContext, { name, pin, resolution }: Target): void {
+  checkNotAlias(registry, name)
+  const existing = registry.find(name)
+  if (!existing || pinnedTo(existing) === pin) return
+  if (!input.replace) throw nameTaken(existing, resolution.reference)
+  checkUnpinned(existing)
 }
 
 /** The pin a model was installed with. */
@@ -22,7 +33,7 @@ export function pinnedTo(model: InstalledModel): unknown {
   return model.manifest.spec.source?.['pin']
 }
 
-export function nameTaken(existing: InstalledModel, reference: string): SomaError {
+function nameTaken(existing: InstalledModel, reference: string): SomaError {
   const { name, reference: installed } = existing
   const what = installed === reference ? `other files of ${installed} are` : `${installed} is`
   return new SomaError('model/exists', `${what} installed under the name ${JSON.stringify(name)}; choose another name, or replace it`, {

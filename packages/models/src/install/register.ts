@@ -1,36 +1,35 @@
-import { isSomaError } from '@soma/core'
 import { describePackage } from '../package/describe.ts'
 import { packageDigest } from '../package/file-set.ts'
 import type { InstalledFile, InstalledModel } from '../ports.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
+import { blobsOf, replacementEffects } from '../versions/replacement.ts'
 import type { CheckedPackage } from './check.ts'
 import type { InstallContext } from './deps.ts'
-import { nameTaken, pinnedTo } from './plan.ts'
+import { checkName } from './plan.ts'
 import type { Target } from './resolve.ts'
 
+/** A checked package and the signature that is kept with it. */
+type SignedPackage = CheckedPackage & Pick<InstalledModel, 'signatureBundle'>
+
 /** Stages the record of a checked package. It exists once the kernel has committed it, together with the audit entry. */
-export function register(context: InstallContext, target: Target, pkg: CheckedPackage): InstalledModel {
+export function register(context: InstallContext, target: Target, pkg: SignedPackage): InstalledModel {
   const { effects, deps, report } = context
   const model = describeModel(context, target, pkg)
   const { name } = model
   // Another install of the name may have been committed since the plan was made.
-  effects.require(() => checkFree(context, target))
-  const replaced = deps.registry.find(name)
-  effects.put(PACKAGE_KIND, name, model, { blobs: [...new Set(model.files.map(({ digest }) => digest))] })
+  effects.require(() => checkName(context, target))
+  effects.put(PACKAGE_KIND, name, model, { blobs: blobsOf(model) })
   effects.emit({
     name: 'model.installed',
     resource: `model/${name}`,
     data: { name, version: model.version, reference: model.reference, digest: model.digest },
   })
-  effects.committed(() => {
-    deps.registry.apply(model)
-    if (replaced && replaced.digest !== model.digest) unloadReplaced(context, name)
-  })
+  replacementEffects(effects, deps, model)
   report({ type: 'register', name })
   return model
 }
 
-function describeModel(context: InstallContext, { resolution, name, pin }: Target, pkg: CheckedPackage): InstalledModel {
+function describeModel(context: InstallContext, { resolution, name, pin }: Target, pkg: SignedPackage): InstalledModel {
   const { recognised, signature, manifest: brought } = pkg
   const { include } = context.input
   const files = [...pkg.files]
@@ -66,21 +65,9 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     signature,
     knowledge: null,
     manifest,
-    signatureBundle: null,
+    signatureBundle: pkg.signatureBundle,
     pinned: false,
     digest: packageDigest(files),
     installedAt: context.deps.clock.now(),
   }
-}
-
-function checkFree({ deps, input }: InstallContext, { name, pin, resolution }: Target): void {
-  const existing = deps.registry.find(name)
-  if (existing && !input.replace && pinnedTo(existing) !== pin) throw nameTaken(existing, resolution.reference)
-}
-
-/** Calls that run are finished with the old files; the next one loads the new. */
-function unloadReplaced({ deps, log }: InstallContext, name: string): void {
-  deps.running.unload(name).catch((error: unknown) => {
-    if (!isSomaError(error, 'model/not-found')) log.warn('the replaced model could not be unloaded', { model: name, error })
-  })
 }

@@ -21,7 +21,7 @@ export interface Target {
  * Finds what the reference means now.
  * @throws {SomaError} `source/invalid-reference` for an unknown source; whatever the source throws.
  */
-export async function resolve(context: InstallContext): Promise<Target> {
+export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | 'signal' | 'report'>): Promise<Target> {
   const { input, deps, signal, report } = context
   const { source, name } = findSource(input.reference, deps.sources)
   const wanted = wantedPaths(input.include)
@@ -42,7 +42,7 @@ export async function resolve(context: InstallContext): Promise<Target> {
   return { source, resolution, name: input.name ?? modelNameOf(resolution.suggestedName), pin: pinOf(resolution, input.include) }
 }
 
-function findSource(reference: string, sources: readonly Source[]): { source: Source; name: string } {
+export function findSource(reference: string, sources: readonly Source[]): { source: Source; name: string } {
   const slash = reference.indexOf('/')
   const source = sources.find(({ scheme }) => scheme === reference.slice(0, slash))
   const name = reference.slice(slash + 1)

@@ -74,6 +74,12 @@ export class TestInstall implements AsyncDisposable {
   freeBytes = Number.MAX_SAFE_INTEGER
   parallel = 4
   retries = 3
+  connections = 4
+  bytesPerSecondMax = 0
+  keepVersions = 1
+  offline = false
+  /** Timers are due at once. */
+  timersAtOnce = false
   readonly #more: Partial<InstallHandlersDeps>
   readonly #sources: readonly Source[]
   #parts: { readonly store: Store; readonly registry: ModelRegistry; readonly install: InstallHandlers } | undefined
@@ -97,6 +103,7 @@ export class TestInstall implements AsyncDisposable {
   get clock(): Clock {
     return {
       ...systemClock,
+      schedule: (delayMs, callback) => systemClock.schedule(this.timersAtOnce ? 0 : delayMs, callback),
       sleep: async (delayMs, options) => {
         options?.signal?.throwIfAborted()
         this.sleeps.push(delayMs)
@@ -132,7 +139,14 @@ export class TestInstall implements AsyncDisposable {
       rng,
       log: silentLog,
       freeBytes: async () => this.freeBytes,
-      settings: () => ({ parallel: this.parallel, retries: this.retries }),
+      settings: () => ({
+        parallel: this.parallel,
+        retries: this.retries,
+        connections: this.connections,
+        bytesPerSecondMax: this.bytesPerSecondMax,
+        keepVersions: this.keepVersions,
+        offline: this.offline,
+      }),
       ...this.#more,
     })
     this.#parts = { store, registry, install }

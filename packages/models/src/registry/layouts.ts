@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { SomaError, isSomaError } from '@soma/core'
+import { type BlobDigest, SomaError, isSomaError } from '@soma/core'
 import { MANIFEST_FILE_NAME, type ModelPackage, type PackageFile } from '@soma/spec'
 import type { Store } from '@soma/store'
 import { sha256Digest } from '../package/file-set.ts'
@@ -12,6 +12,8 @@ import { LAYOUT_PARALLEL } from './limits.ts'
 
 /** A package laid out in a folder, and how many use it. */
 interface Layout {
+  readonly name: string
+  readonly digest: BlobDigest
   readonly ready: Promise<ModelPackage>
   readonly lease: Disposable
   users: number
@@ -56,9 +58,15 @@ export class Layouts {
     }
   }
 
+  /** Whether somebody has this package's files laid out now. */
+  isOpen({ name, digest }: InstalledModel): boolean {
+    return this.#open.values().some((layout) => layout.name === name && layout.digest === digest)
+  }
+
   #start(key: string, model: InstalledModel, manifest: string): Layout {
     const lease = this.#store.blobs.lease(model.files.map(({ digest }) => digest))
-    const layout: Layout = { ready: this.#layOut(join(this.#folder, key), model, manifest), lease, users: 0 }
+    const { name, digest } = model
+    const layout: Layout = { name, digest, ready: this.#layOut(join(this.#folder, key), model, manifest), lease, users: 0 }
     this.#open.set(key, layout)
     return layout
   }

@@ -10,21 +10,24 @@ export interface ListDeps {
 }
 
 /** The handler of `model.list`: only what the caller may see. */
-export function listModels({ registry, running }: ListDeps, ctx: CallContext): CallOutput<'model.list'> {
-  const visible = registry.list().filter(({ name }) => ctx.allows(`model/${name}`, 'list'))
-  return { models: visible.map((model) => summarise(model, running)) }
+export function listModels(deps: ListDeps, ctx: CallContext): CallOutput<'model.list'> {
+  const visible = deps.registry.list().filter(({ name }) => ctx.allows(`model/${name}`, 'list'))
+  return { models: visible.map((model) => summarise(model, deps)) }
 }
 
 /** The handler of `model.show`. */
-export function showModel({ registry, running }: ListDeps, { model: name }: ValidInput<'model.show'>): CallOutput<'model.show'> {
+export function showModel(deps: ListDeps, { model: name }: ValidInput<'model.show'>): CallOutput<'model.show'> {
+  const { registry } = deps
   const model = registry.get(name)
   const manifestYaml = writeManifest(model.manifest)
   return {
-    model: summarise(model, running),
+    model: summarise(model, deps),
     files: model.files.map((file) => ({ ...file })),
     signature: model.signature && { inputs: model.signature.inputs.map(toMutable), outputs: model.signature.outputs.map(toMutable) },
     knowledge: model.knowledge,
-    versions: [],
+    versions: registry.versions
+      .of(model.name)
+      .map(({ model: { version, reference, digest, installedAt } }) => ({ version, reference, digest, installedAt })),
     signers: [],
     // Records hold JSON only, and the schema's types know less than that.
     manifest: structuredClone(model.manifest) as CallOutput<'model.show'>['manifest'],

@@ -1,3 +1,4 @@
+import { SomaError } from '@soma/core'
 import { distance } from 'fastest-levenshtein'
 import { NEAREST_NAMES_MAX } from './limits.ts'
 
@@ -10,4 +11,11 @@ export function nearestNames(wanted: string, names: Iterable<string>): string[] 
   }
   scored.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
   return scored.slice(0, NEAREST_NAMES_MAX).map(({ name }) => name)
+}
+
+/** That no model has this name, and which of `names` may be meant. */
+export function modelNotFound(name: string, names: Iterable<string>): SomaError {
+  const nearest = nearestNames(name, names)
+  const hint = nearest.length > 0 ? `did you mean ${nearest.join(', ')}?` : 'soma model list shows those that are'
+  return new SomaError('model/not-found', `no model ${JSON.stringify(name)} is installed; ${hint}`, { details: { name, nearest } })
 }

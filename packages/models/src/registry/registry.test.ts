@@ -253,7 +253,7 @@ describe('model.remove', () => {
   it('frees the bytes that no other model uses, and tells how many', async () => {
     await using test = await withModels('a', 'bb')
     const { output } = await test.call('model.remove', { model: 'a' })
-    assert.deepEqual(output, { name: 'a', freedBytes: 'weights of a'.length })
+    assert.deepEqual(output, { name: 'a', freedBytes: 'weights of a'.length, aliases: [] })
     await test.idle()
     assert.equal((await test.leftovers()).blobs, 2)
     assert.deepEqual(test.emitted.at(-1)?.name, 'model.removed')

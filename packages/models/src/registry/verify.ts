@@ -22,8 +22,9 @@ type Verdict = Output['models'][number]
 /** The handler of `model.verify`: hashes every file as it is on the disk now, and checks the records that name them. */
 export function verifyModels(deps: VerifyDeps, input: ValidInput<'model.verify'>, ctx: CallContext): AsyncGenerator<Event, Output, void> {
   return watch<Event, Output>({ signal: ctx.signal, keyOf: ({ name, path }) => `${name} ${path}` }, async (watched) => {
-    if (input.model !== undefined && !deps.registry.has(input.model)) deps.registry.get(input.model)
-    const verdicts = readRecords(deps.store, input.model)
+    const only = input.model === undefined ? undefined : deps.registry.resolve(input.model)
+    if (only !== undefined && !deps.registry.has(only)) deps.registry.get(only)
+    const verdicts = readRecords(deps.store, only)
     const files = verdicts.flatMap(({ model, verdict }) => (model ? model.files.map((file) => ({ model, verdict, file })) : []))
     const hashed = new HashedBlobs(deps, watched)
     const fileVerdicts = new Map<InstalledFile, Verdict['files'][number]>()

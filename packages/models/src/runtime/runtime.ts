@@ -108,7 +108,7 @@ export class Runtime implements Running {
   /** @throws {SomaError} the errors of `model.infer`. */
   async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & { readonly timings: Timings }> {
     const model = this.#deps.registry.get(name)
-    const known = this.#residency.find(name)?.loaded.signature ?? model.signature
+    const known = this.#residency.find(model.name)?.loaded.signature ?? model.signature
     if (known) checkRequest(known, request)
     using turn = await this.#enter(model, 'infer', waits)
     const { signature } = turn.process.loaded
@@ -139,7 +139,7 @@ export class Runtime implements Running {
   ): Promise<{ readonly signature: Signature; readonly residentBytes: number; readonly loadMs: number }> {
     const model = this.#deps.registry.get(name)
     this.#dropStale(model)
-    const lease = await this.#residency.acquire(name, waits)
+    const lease = await this.#residency.acquire(model.name, waits)
     try {
       const { process, loadMs } = lease
       // One that computes on its only thread answers when it is done; what the system says of it must do then.
@@ -156,7 +156,7 @@ export class Runtime implements Running {
    * @throws {SomaError} `model/not-found` when it is neither loaded nor installed.
    */
   async unload(name: string, waits: Waits = endless): Promise<boolean> {
-    const wasLoaded = await this.#residency.unload(name, waits)
+    const wasLoaded = await this.#residency.unload(this.#deps.registry.resolve(name), waits)
     if (!wasLoaded) this.#deps.registry.get(name)
     return wasLoaded
   }

@@ -126,6 +126,7 @@ export class World implements AsyncDisposable {
     }
     return {
       get,
+      resolve: (name) => name,
       list: () => [...this.#models.keys()].map((name) => get(name)),
       open: async ({ name }) => await this.#open(name),
     }

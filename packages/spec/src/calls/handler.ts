@@ -29,7 +29,10 @@ export interface Effects {
   delete(kind: string, key: string): void
   /** Sends an event when the call has been committed. */
   emit(event: Pick<SomaEvent, 'name' | 'resource' | 'data'>): void
-  /** Runs right before the commit, in the same turn, so that nothing can come between: a throw fails the call and nothing is written. */
+  /**
+   * Runs right before the commit, in the same turn, so that nothing can come between: a throw fails the call and nothing is written.
+   * What depends on how things stand then may be staged here.
+   */
   require(check: () => void): void
   /** Runs when the changes are durable, before the caller hears of it: to bring caches up to date. Must not throw. */
   committed(action: () => void): void

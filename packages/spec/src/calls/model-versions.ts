@@ -86,7 +86,7 @@ export const modelPin = defineCall({
   right: (input) => ({ resource: `model/${input.model}`, right: 'install' }),
   mutates: true,
   http: 'POST /v1/models/{model}/pin',
-  errors: ['model/not-found'],
+  errors: ['model/not-found', 'package/corrupt'],
 })
 
 export const modelAlias = defineCall({
@@ -101,7 +101,7 @@ export const modelAlias = defineCall({
   ],
   mutates: true,
   http: 'POST /v1/aliases/{alias}',
-  errors: ['model/not-found', 'model/exists'],
+  errors: ['model/not-found', 'model/exists', 'resource/exhausted'],
 })
 
 const Usage = z.strictObject({
@@ -110,9 +110,9 @@ const Usage = z.strictObject({
   /** Kept for rollback. */
   previous: z.boolean(),
   sizeBytes: ByteCount,
-  /** Bytes that nothing else uses: what removing it frees. */
+  /** Bytes that nothing else uses: what removing it frees. Those of a model count what only its earlier versions use, too. */
   ownBytes: ByteCount,
-  /** Other models that use some of its bytes. */
+  /** Other models that use some of its bytes: at most 20, and only those that the caller may see. */
   sharedWith: z.array(z.strictObject({ name: ModelName, sizeBytes: ByteCount })),
 })
 

@@ -205,9 +205,10 @@ export const modelVerify = defineCall({
 
 export const modelRemove = defineCall({
   name: 'model.remove',
-  summary: 'Remove an installed model and free the bytes that nothing else uses.',
+  summary:
+    'Remove an installed model, its aliases and earlier versions, and free the bytes that nothing else uses; of an alias, only the alias.',
   input: z.strictObject({ model: ModelName }),
-  output: z.strictObject({ name: ModelName, freedBytes: ByteCount }),
+  output: z.strictObject({ name: ModelName, freedBytes: ByteCount, aliases: z.array(ModelName).describe('Second names that went too') }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'remove' }),
   mutates: true,
   http: 'DELETE /v1/models/{model}',

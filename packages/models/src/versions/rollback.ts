@@ -1,0 +1,42 @@
+import { type BlobDigest, SomaError } from '@soma/core'
+import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
+import type { InstalledModel } from '../ports.ts'
+import { PACKAGE_KIND } from '../registry/record.ts'
+import { summarise } from '../registry/summary.ts'
+import type { VersionDeps } from './deps.ts'
+import { checkFiles } from './check-files.ts'
+import { checkUnpinned } from './pin.ts'
+import { blobsOf, replacementEffects } from './replacement.ts'
+
+/** The handler of `model.rollback`. The present version takes the place of the one that is gone back to: nothing is dropped. */
+export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>, { effects }: CallContext): CallOutput<'model.rollback'> {
+  const { registry, settings } = deps
+  const present = registry.get(input.model)
+  const { name } = present
+  checkUnpinned(present)
+  const target = findVersion(deps, present, input.digest)
+  checkFiles(deps.store, target)
+  effects.require(() => {
+    checkUnpinned(registry.get(name))
+    findVersion(deps, present, target.digest)
+  })
+  effects.put(PACKAGE_KIND, name, target, { blobs: blobsOf(target) })
+  replacementEffects(effects, deps, target, { keep: Math.max(settings().keepVersions, registry.versions.of(name).length) })
+  const [from, to] = [present.version, target.version]
+  effects.emit({ name: 'model.installed', resource: `model/${name}`, data: eventData(target) })
+  return { model: summarise(target, deps), from, to }
+}
+
+function findVersion({ registry }: VersionDeps, { name, digest: present }: InstalledModel, digest: BlobDigest | undefined): InstalledModel {
+  const versions = registry.versions.of(name)
+  const found = digest === undefined ? versions[0] : versions.find(({ model }) => model.digest === digest)
+  if (found) return found.model
+  const what = digest === undefined ? 'earlier version' : digest === present ? 'other files than those of its present version' : digest
+  throw new SomaError('model/no-version', `${name} has no ${what} to go back to; soma model show ${name} lists those kept`, {
+    details: { model: name, digest: digest ?? null, kept: versions.map(({ model }) => model.digest) },
+  })
+}
+
+function eventData({ name, version, reference, digest }: InstalledModel): Record<string, string> {
+  return { name, version, reference, digest }
+}
