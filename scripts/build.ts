@@ -5,7 +5,8 @@ import { type BuildOptions, type BuildResult, build } from 'esbuild'
 import { directImports } from './direct-imports.ts'
 
 /**
- * Builds what a release runs, into `dist/`: `soma` and `soma.mjs` (the command), `somad.mjs` (the daemon), `engines/<id>.mjs`.
+ * Builds what a release runs, into `dist/`: `soma` and `soma.mjs` (the command), `axon` and `axon.mjs` (the same in Axon's words),
+ * `somad.mjs` (the daemon), `engines/<id>.mjs`.
  * Bundled, because a program of one file starts in a tenth of the time of one of 300.
  */
 
@@ -44,12 +45,12 @@ const withRequire = {
 }
 
 /** What goes on PATH: the command with the Node that npm brought, because the machine's own may be too old. */
-const launcher = `#!/bin/sh
+const launcher = (name: string): string => `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 for node in "$here"/../node_modules/node-*/bin/node; do
-  [ -x "$node" ] && exec "$node" "$here/soma.mjs" "$@"
+  [ -x "$node" ] && exec "$node" "$here/${name}.mjs" "$@"
 done
-exec node "$here/soma.mjs" "$@"
+exec node "$here/${name}.mjs" "$@"
 `
 
 for (const folder of [fresh, old]) await rm(folder, { recursive: true, force: true })
@@ -58,7 +59,7 @@ const results = [
   // Split, so that a command loads only what it uses.
   await build({
     ...common,
-    entryPoints: { soma: join(root, 'packages/cli/src/main.ts') },
+    entryPoints: { soma: join(root, 'packages/cli/src/main.ts'), axon: join(root, 'packages/cli/src/axon/main.ts') },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
   }),
@@ -77,7 +78,7 @@ for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFile
   await mkdir(dirname(target), { recursive: true })
   await writeFile(target, contents)
 }
-await writeFile(join(fresh, 'soma'), launcher, { mode: 0o755 })
+for (const name of ['soma', 'axon']) await writeFile(join(fresh, name), launcher(name), { mode: 0o755 })
 if (existsSync(dist)) await rename(dist, old)
 await rename(fresh, dist)
 await rm(old, { recursive: true, force: true })

@@ -71,6 +71,8 @@ export interface CommandModule<Args extends readonly unknown[] = readonly unknow
   readonly optionCandidates?: Readonly<Record<string, CandidateKind>>
   /** Starts the local daemon when none runs, instead of failing. */
   readonly startsDaemon?: boolean
+  /** The global options that its own options stand for. */
+  readonly globals?: (options: GlobalOptions) => GlobalOptions
   /** @returns an exit code when it is not 0. Failures are thrown. */
   readonly run: (ctx: CommandContext, input: CommandInput<Args, Options>) => Promise<number | undefined | void>
 }

@@ -111,7 +111,8 @@ async function runCommand(
   command: Command,
   { io, table, deps }: { io: CliIo; table: CommandTable; deps: ContextDeps },
 ): Promise<number> {
-  const globals = command.optsWithGlobals<GlobalOptions>()
+  const given = command.optsWithGlobals<GlobalOptions>()
+  const globals = module.globals?.(given) ?? given
   await using ctx = createContext({ io, table, globals, startsDaemon: module.startsDaemon ?? false }, deps)
   return (await module.run(ctx, { args: command.processedArgs as unknown[], options: command.opts() })) ?? 0
 }
@@ -124,11 +125,15 @@ function report(
 ): number {
   if (error instanceof CommanderError) return reportUsage(error, argv, { terminal, table })
   const failure = toSomaError(error)
-  if (argv.includes('--json')) terminal.note(JSON.stringify(failure.toProblem()))
+  if (wantsJson(argv)) terminal.note(JSON.stringify(failure.toProblem()))
   else if (io.signal.aborted) terminal.note('cancelled')
   else terminal.note(formatError(failure, terminal.stderrPaint))
   if (failure.code === 'internal' && io.env['SOMA_DEBUG'] && error instanceof Error) terminal.note(String(error.stack))
   return errorCodes[failure.code].exit
+}
+
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, index) => word === '--json' || word === '--format=json' || (word === 'json' && argv[index - 1] === '--format'))
 }
 
 function reportUsage(

@@ -52,7 +52,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     path: 'model show',
-    summary: 'Show what is known of a model: files, needs, versions, signers',
+    summary: 'Show all that is known of a model',
     group: 'Look at them:',
     load: async () => (await import('./model/show.ts')).command,
   },

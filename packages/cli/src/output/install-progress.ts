@@ -101,8 +101,8 @@ export class InstallProgress {
   #summariseCounts(): void {
     if (this.#options.verbose || this.#counted) return
     this.#counted = true
-    if (this.#adopted.files > 0) this.#note(`${this.#adopted} on this disk already`)
-    if (this.#verified.files > 0) this.#note(`${this.#terminal.stderrPaint.green('verified')} ${this.#verified}`)
+    if (this.#adopted.files > 0) this.#note(`${this.#adopted.text} on this disk already`)
+    if (this.#verified.files > 0) this.#note(`${this.#terminal.stderrPaint.green('verified')} ${this.#verified.text}`)
   }
 
   #note(line: string): void {
@@ -143,7 +143,7 @@ class Tally {
     this.#bytes += sizeBytes
   }
 
-  toString(): string {
+  get text(): string {
     return `${plural(this.files, 'file')}, ${formatBytes(this.#bytes)}`
   }
 }

