@@ -1,4 +1,15 @@
-export type { BlobLease, BlobStore, BlobWriteOptions, Collected, HashAlgorithm, Partial, StoredBlob } from './blobs/blob-store.ts'
+export type {
+  AdoptedBlob,
+  BlobLease,
+  BlobStore,
+  BlobWriteOptions,
+  Collected,
+  HashAlgorithm,
+  Partial,
+  PartialOptions,
+  StoredBlob,
+} from './blobs/blob-store.ts'
+export { readSmallFile, writeFileDurably } from './files.ts'
 export type { AuditLog, LogEntry, LogProblem, LogVerdict } from './log/audit-log.ts'
 export {
   type CheckpointStatement,

@@ -30,8 +30,17 @@ export const KEY_FILE_BYTES_MAX = 16 * 1024
 export const BLOB_CHUNK_BYTES = 1024 * 1024
 /** Bytes after which a growing file is synced in the background, so that the final fsync has little left to do. */
 export const SYNC_EVERY_BYTES = 64 * 1024 * 1024
-/** The sidecar of a partial: its key and an HTTP validator. */
-export const SIDECAR_BYTES_MAX = 64 * 1024
+/** A download is kept in pieces of this size: so much is fetched again, per connection, after a crash. */
+export const PARTIAL_CHUNK_BYTES = 4 * 1024 * 1024
+/** Smallest and largest piece of a download; a source that hashes its files in pieces may choose in between. */
+export const PARTIAL_CHUNK_BYTES_MIN = 1024
+export const PARTIAL_CHUNK_BYTES_MAX = 64 * 1024 * 1024
+/** Bytes of one connection that are gathered for one write: eight socket reads. Measured: larger ones gain nothing. */
+export const GATHER_BYTES = 512 * 1024
+/** After so many chunks the hash of a download is remembered: a chunk that is fetched again costs at most 256 MiB of hashing anew. */
+export const HASH_CHECKPOINT_CHUNKS = 64
+/** The journal of a partial: 30 bytes a chunk, so that a terabyte in chunks of 4 MiB takes 8 MB. */
+export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024
 /** Blobs removed before other work gets its turn. */
 export const COLLECT_PAGE_BLOBS = 64
 /** Partials nobody has touched for a week are given up, unless `collect` is told otherwise. */

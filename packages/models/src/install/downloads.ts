@@ -1,6 +1,7 @@
 import { SomaError, abortError } from '@soma/core'
 import type { Artifact, Source } from '@soma/spec'
-import { Transfer, type TransferDeps, type TransferListener } from './transfer.ts'
+import type { TransferListener } from './chunk-fetch.ts'
+import { Transfer, type TransferDeps } from './transfer.ts'
 
 /** One transfer and everybody who waits for it. */
 interface Shared {

@@ -52,10 +52,10 @@ function limitDisk(test: TestInstall, bytes: number): void {
   blobs.partial = async (key, options) => {
     const opened = await partial(key, options)
     const append = opened.append.bind(opened)
-    opened.append = async (chunk) => {
-      left -= chunk.byteLength
+    opened.append = async (chunk, bytes) => {
+      left -= bytes.byteLength
       if (left < 0) throw new SomaError('store/disk-full', 'no space left on the device')
-      await append(chunk)
+      await append(chunk, bytes)
     }
     return opened
   }
@@ -100,9 +100,12 @@ it('is installed whole and verified, or leaves nothing but what can be resumed, 
       if (fullAfterBytes !== null) limitDisk(test, fullAfterBytes)
       const stop = new AbortController()
       const sweeping = sweep(test, stop.signal)
-      await attempt(test, run)
-      stop.abort()
-      await sweeping
+      try {
+        await attempt(test, run)
+      } finally {
+        stop.abort()
+        await sweeping
+      }
       if (run.name !== 'unpromised') await checkOutcome(test)
       if (reopen) await test.reopen()
       // Once everything works again, so does the install, on what the failed one left.

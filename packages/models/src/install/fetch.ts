@@ -6,7 +6,8 @@ import type { InstallContext } from './deps.ts'
 import { checkIntegrity, checkableFile } from './integrity.ts'
 import { LOCAL_FILES_PARALLEL, PROGRESS_INTERVAL_MS } from './limits.ts'
 import type { Target } from './resolve.ts'
-import type { Transfer, TransferListener } from './transfer.ts'
+import type { TransferListener } from './chunk-fetch.ts'
+import type { Transfer } from './transfer.ts'
 
 /** An artifact whose bytes are on this disk, whole and as promised. */
 export interface Fetched {

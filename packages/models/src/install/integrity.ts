@@ -12,10 +12,7 @@ export interface Checkable {
 /** @throws {SomaError} `package/size-mismatch`, `package/hash-mismatch` naming what was promised and what came. */
 export async function checkIntegrity(artifact: Artifact, bytes: Checkable): Promise<void> {
   const { path, sizeBytes, integrity } = artifact
-  if (sizeBytes !== undefined && bytes.sizeBytes !== sizeBytes)
-    throw new SomaError('package/size-mismatch', `${path} has ${bytes.sizeBytes} bytes; ${sizeBytes} were promised`, {
-      details: { path, expected: sizeBytes, found: bytes.sizeBytes },
-    })
+  if (sizeBytes !== undefined && bytes.sizeBytes !== sizeBytes) throw sizeMismatch(artifact, bytes.sizeBytes)
   if (!integrity) return
   const found = await bytes.digest(integrity.algorithm)
   if (found === integrity.digest) return
@@ -27,6 +24,13 @@ export async function checkIntegrity(artifact: Artifact, bytes: Checkable): Prom
       details: { path, expected, found: `${integrity.algorithm}:${found}` },
     },
   )
+}
+
+/** `found` in words where nobody knows how many there are. */
+export function sizeMismatch({ path, sizeBytes }: Artifact, found: number | string): SomaError {
+  return new SomaError('package/size-mismatch', `${path} has ${found} bytes; ${sizeBytes ?? 'other'} were promised`, {
+    details: { path, expected: sizeBytes ?? null, found },
+  })
 }
 
 /** A file on this disk as something to check. */

@@ -4,8 +4,23 @@ export const INSTALLS_MAX = 64
 export const ARTIFACTS_MAX = 1000
 /** Files of this machine that are checked at once. */
 export const LOCAL_FILES_PARALLEL = 4
-/** Complete downloads that are kept open until they become blobs: 2 MiB of buffers each, against reading the file once more. */
-export const PARKED_MAX = 8
+/** Connections of all downloads together: as many as the HTTP client opens to one host. */
+export const CONNECTIONS_MAX = 16
+/** Files of fewer chunks than this come over one connection: 16 MiB take less time than opening more. */
+export const RANGED_CHUNKS_MIN = 4
+/** Chunks of one request where several connections share a file: 64 MiB, so that hashing, which goes from the front, stays close behind. */
+export const SPAN_CHUNKS_MAX = 16
+/** Sizes of pieces with hashes of their own that are made use of: what the store can keep account of. */
+export const CHUNK_BYTES_MIN = 1024
+export const CHUNK_BYTES_MAX = 64 * 1024 * 1024
+/** How often a chunk that does not match its own hash is fetched. */
+export const CHUNK_TRIES_MAX = 3
+/** How often a download is completed whose bytes the disk does not give back as they came. */
+export const DAMAGE_ROUNDS_MAX = 3
+/** What a download may get ahead of the bandwidth limit, in milliseconds' worth of it: enough that a fast line is used evenly. */
+export const THROTTLE_BURST_MS = 100
+/** Longest wait for bandwidth before the limit is looked at again, because it may have been changed. */
+export const THROTTLE_WAIT_MS_MAX = 250
 /** Progress events of one file, a second: more than a progress bar can show. */
 export const PROGRESS_INTERVAL_MS = 100
 /** First delay before trying again; doubled each time. */

@@ -43,9 +43,11 @@ function mayRetry(error: unknown): error is SomaError {
   return isSomaError(error) && error.retryable && error.code.startsWith('source/') && retryAfterMs(error) <= RETRY_AFTER_MS_MAX
 }
 
+/** What the source asks for, and then not all at the same moment. */
 function delayBefore(attempt: number, error: SomaError, rng: Rng): number {
   const ceiling = Math.min(RETRY_DELAY_MS * 2 ** (attempt - 1), RETRY_DELAY_MS_MAX)
-  return Math.round(Math.max(rng.float() * ceiling, retryAfterMs(error)))
+  const asked = retryAfterMs(error)
+  return Math.round(asked > 0 ? asked + rng.float() * RETRY_DELAY_MS : rng.float() * ceiling)
 }
 
 function retryAfterMs(error: SomaError): number {

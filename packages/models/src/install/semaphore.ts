@@ -1,20 +1,5 @@
 import { throwIfAborted } from '@soma/core'
 
-/** So many may be taken; who comes too late does without. */
-export class Places {
-  #left: number
-
-  constructor(count: number) {
-    this.#left = count
-  }
-
-  take(): Disposable | undefined {
-    if (this.#left === 0) return undefined
-    this.#left--
-    return { [Symbol.dispose]: () => void this.#left++ }
-  }
-}
-
 /** Lets so many hold it at once, in the order they asked. The number may change between two requests. */
 export class Semaphore {
   readonly #max: () => number

@@ -69,7 +69,11 @@ describe('fetching', () => {
     test.source.resolveFaults.push(limited(7000))
     test.source.fail('m!m.echo', { error: limited(9000) })
     await test.install('test/m')
-    assert.deepEqual(test.sleeps, [7000, 9000])
+    assert.equal(test.sleeps.length, 2)
+    for (const [index, asked] of [7000, 9000].entries()) {
+      const slept = test.sleeps[index] ?? 0
+      assert.ok(slept >= asked && slept <= asked + RETRY_DELAY_MS, `${slept} after being asked for ${asked}`)
+    }
     test.source.serve('n', { 'n.echo': echo })
     test.source.fail('n!n.echo', { error: limited(3_600_000) })
     assert.equal(await codeOf(test.install('test/n')), 'source/rate-limited')
@@ -158,9 +162,10 @@ describe('fetching', () => {
     ] as const) {
       await using test = await TestInstall.create()
       test.source.serve('m', { 'm.echo': echo })
-      test.source.fail('m!m.echo', { bytes })
+      test.source.fail('m!m.echo', { bytes }, { bytes })
       assert.equal(await codeOf(test.install('test/m')), code)
-      assert.equal(test.source.requests.length, 1)
+      // What has the right size might have been damaged on its way: it is asked for twice.
+      assert.equal(test.source.requests.length, code === 'package/hash-mismatch' ? 2 : 1)
       assert.deepEqual(await test.leftovers(), none)
     }
   })
@@ -187,7 +192,8 @@ describe('fetching', () => {
     for (const algorithm of ['sha512', 'sha1'] as const) {
       await using test = await TestInstall.create()
       test.source.serve('m', { 'm.echo': { bytes: echo, algorithm } })
-      test.source.fail('m!m.echo', { bytes: Buffer.alloc(echo.byteLength) })
+      const wrong = { bytes: Buffer.alloc(echo.byteLength) }
+      test.source.fail('m!m.echo', wrong, wrong)
       assert.equal(await codeOf(test.install('test/m')), 'package/hash-mismatch')
       await test.install('test/m')
     }
@@ -309,7 +315,7 @@ describe('fetching', () => {
     assert.ok(partials <= 2)
   })
 
-  it('parks more complete downloads than it keeps open', async () => {
+  it('brings more files than may be fetched at once', async () => {
     await using test = await TestInstall.create()
     const files = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`part${index}.txt`, `text ${index}`]))
     test.source.serve('m', { 'm.echo': echo, ...files })

@@ -1,22 +1,18 @@
-import { type Clock, type Log, type Rng, SomaError, isSomaError, releaseBytes } from '@soma/core'
-import type { Artifact, Download, Source } from '@soma/spec'
+import { SomaError, isSomaError } from '@soma/core'
+import type { Artifact, Source } from '@soma/spec'
 import type { BlobLease, BlobStore, Partial, StoredBlob } from '@soma/store'
-import { RETRY_PROGRESS_BYTES } from './limits.ts'
+import { ChunkFetch, type ChunkFetchDeps, type TransferListener, chunkHashes } from './chunk-fetch.ts'
 import { checkIntegrity } from './integrity.ts'
-import { withRetries } from './retry.ts'
-import type { Places, Semaphore } from './semaphore.ts'
-import { StallWatch } from './stall.ts'
+import { CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, DAMAGE_ROUNDS_MAX } from './limits.ts'
+import { mend } from './mend.ts'
+import type { Semaphore } from './semaphore.ts'
 
-export interface TransferDeps {
+export interface TransferDeps extends ChunkFetchDeps {
   readonly blobs: BlobStore
-  readonly clock: Clock
-  readonly rng: Rng
-  readonly log: Log
   /** Places for transfers that run, of all installs together. */
   readonly slots: Semaphore
-  /** Places for complete downloads that stay open until they become blobs. */
-  readonly parked: Places
-  readonly retries: () => number
+  /** Size of the pieces in which files are fetched and recorded; the store's default when absent. */
+  readonly chunkBytes?: number | undefined
 }
 
 /** The bytes of an artifact, whole and as promised. */
@@ -25,15 +21,9 @@ export interface CompleteDownload {
   readonly sizeBytes: number
 }
 
-/** Hears how a transfer goes on. */
-export interface TransferListener {
-  progress(state: { readonly receivedBytes: number; readonly resumedBytes: number; readonly sizeBytes: number | null }): void
-  retry(retry: { readonly attempt: number; readonly delayMs: number; readonly reason: string }): void
-}
-
 /**
- * Brings the bytes of one artifact into a partial download: resumed, retried, and checked against what the source
- * promised. Nothing else knows the partial while this lives.
+ * Brings the bytes of one artifact into a partial download: resumed, retried, over several connections where that helps, and
+ * checked against what the source promised. Nothing else knows the partial while this lives.
  */
 export class Transfer {
   readonly artifact: Artifact
@@ -46,12 +36,7 @@ export class Transfer {
   /** Resolves when all bytes are here and checked. */
   readonly complete: Promise<CompleteDownload>
   #partial: Partial | undefined
-  #place: Disposable | undefined
   #blob: Promise<StoredBlob> | undefined
-  #sizeBytes: number | undefined
-  #resumedBytes = 0
-  /** Whether bytes of different attempts or runs were put together. */
-  #resumed = false
   /** The bytes are of no use to a later attempt. */
   #useless = false
 
@@ -82,7 +67,6 @@ export class Transfer {
     const isBlob = await this.#blob?.then(() => true).catch(() => false)
     if (!isBlob && this.#useless) await (await this.#open()).discard()
     else if (!isBlob) await this.#partial?.[Symbol.asyncDispose]()
-    this.#place?.[Symbol.dispose]()
     this.#lease[Symbol.dispose]()
   }
 
@@ -99,157 +83,88 @@ export class Transfer {
   }
 
   async #open(): Promise<Partial> {
-    const algorithms = new Set(['sha256' as const, ...(this.artifact.integrity ? [this.artifact.integrity.algorithm] : [])])
-    return (this.#partial ??= await this.#deps.blobs.partial(this.artifact.key, { algorithms: [...algorithms] }))
+    const { key, integrity, chunks } = this.artifact
+    const algorithms = new Set(['sha256' as const, ...(integrity ? [integrity.algorithm] : [])])
+    const hashed = chunks && chunks.sizeBytes >= CHUNK_BYTES_MIN && chunks.sizeBytes <= CHUNK_BYTES_MAX ? chunks.sizeBytes : undefined
+    return (this.#partial ??= await this.#deps.blobs.partial(key, {
+      algorithms: [...algorithms],
+      chunkBytes: hashed ?? this.#deps.chunkBytes,
+    }))
   }
 
   async #run(): Promise<CompleteDownload> {
-    using _slot = await this.#deps.slots.acquire(this.#abort.signal)
-    await this.#bring()
-    const partial = await this.#open()
-    await partial.flush()
-    const { path, sizeBytes } = partial
-    await this.#park(partial)
-    return { path, sizeBytes }
-  }
-
-  /** An open partial has buffers and a running hash, which spare reading it again; too many of them are closed instead. */
-  async #park(partial: Partial): Promise<void> {
-    if (this.artifact.kind === 'file') this.#place = this.#deps.parked.take()
-    if (this.#place) return
-    await partial[Symbol.asyncDispose]()
-    this.#partial = undefined
-  }
-
-  async #bring(): Promise<void> {
+    const { signal } = this.#abort
+    using _slot = await this.#deps.slots.acquire(signal)
+    using _connection = await this.#deps.connections.acquire(signal)
     try {
       const partial = await this.#open()
-      const problem = await this.#fetchAndCheck(partial)
-      // Bytes that were here before may be to blame, e.g. after a power cut: once more, from the beginning.
-      if (!problem) return
-      const again = this.#resumed
-      await partial.restart(undefined)
-      if (again)
-        this.#deps.log.warn('a resumed download does not match; fetching it anew', {
-          artifact: this.artifact.path,
-          reason: problem.message,
-        })
-      const final = again ? await this.#fetchAndCheck(partial) : problem
-      if (final) throw final
+      const task = { source: this.#source, artifact: this.artifact, partial, signal }
+      const fetch = new ChunkFetch(this.#deps, task, this.#listener)
+      const problem = await this.#bring(fetch, partial)
+      if (problem) await this.#mend(fetch, partial, problem)
+      return { path: partial.path, sizeBytes: partial.receivedBytes }
     } catch (error) {
       // Disk space is what is lacking, and a mismatch will not mend itself: neither leaves bytes behind.
-      if (
-        isSomaError(error, 'store/disk-full') ||
-        isSomaError(error, 'package/hash-mismatch') ||
-        isSomaError(error, 'package/size-mismatch')
-      )
-        this.#useless = true
+      this.#useless ||= isUseless(error)
       throw error
     }
   }
 
   /** @returns what is wrong with the bytes, if anything. */
-  async #fetchAndCheck(partial: Partial): Promise<SomaError | undefined> {
-    this.#resumedBytes = partial.sizeBytes
-    this.#resumed = partial.sizeBytes > 0
+  async #bring(fetch: ChunkFetch, partial: Partial): Promise<SomaError | undefined> {
+    for (let round = 1; ; round++) {
+      await fetch.run()
+      const damaged = await partial.settle()
+      if (damaged.length === 0) return this.#check(partial)
+      this.#deps.log.warn('the disk did not give back what was written to it; fetching that again', {
+        artifact: this.artifact.path,
+        chunks: damaged.length,
+      })
+      if (round === DAMAGE_ROUNDS_MAX) throw damagedAgain(this.artifact, partial.path)
+    }
+  }
+
+  async #check(partial: Partial): Promise<SomaError | undefined> {
     try {
-      await this.#fetch(partial)
-      await checkIntegrity(this.artifact, partial)
+      const bytes = { sizeBytes: partial.receivedBytes, digest: (algorithm: 'sha256' | 'sha512' | 'sha1') => partial.digest(algorithm) }
+      await checkIntegrity(this.artifact, bytes)
       return undefined
     } catch (error) {
-      if (isSomaError(error, 'package/hash-mismatch') || isSomaError(error, 'package/size-mismatch')) return error
+      if (isSomaError(error, 'package/hash-mismatch')) return error
       throw error
     }
   }
 
-  async #fetch(partial: Partial): Promise<void> {
-    const { signal } = this.#abort
-    let before = partial.sizeBytes
-    await withRetries(
-      this.#deps,
-      {
-        retries: this.#deps.retries(),
-        signal,
-        onRetry: (retry) => this.#listener.retry(retry),
-        progressed: () => partial.sizeBytes - before >= RETRY_PROGRESS_BYTES,
-      },
-      async () => {
-        before = partial.sizeBytes
-        if (partial.sizeBytes !== this.artifact.sizeBytes || partial.sizeBytes === 0) await this.#attempt(partial)
-      },
-    )
-    this.#report(partial)
-  }
-
-  async #attempt(partial: Partial): Promise<void> {
-    const attempt = new AbortController()
-    const signal = AbortSignal.any([this.#abort.signal, attempt.signal])
-    using stall = new StallWatch(this.#deps.clock, attempt)
-    try {
-      const download = await this.#begin(partial, signal)
-      await this.#copy(download, partial, stall)
-      this.#checkEnd(download, partial)
-    } catch (error) {
-      // The connection reports the abort in its own words; the reason is what happened.
-      if (attempt.signal.aborted) throw attempt.signal.reason
-      throw error
-    } finally {
-      attempt.abort(new SomaError('call/cancelled', 'the attempt is over'))
-    }
-  }
-
-  /** Opens the source where the partial ends. Bytes whose continuation cannot be told from another file's are fetched anew. */
-  async #begin(partial: Partial, signal: AbortSignal): Promise<Download> {
-    const { artifact } = this
-    const certain = partial.validator !== undefined || artifact.integrity !== undefined
-    if (partial.sizeBytes > (certain ? (artifact.sizeBytes ?? Infinity) : 0)) await partial.restart(undefined)
-    const { sizeBytes: offset, validator } = partial
-    const download = await this.#source.download(artifact, { offset, ...(validator !== undefined && { validator }), signal })
-    const same = download.validator === validator || download.validator === undefined
-    const continues = download.offset === offset && (offset === 0 || same)
-    this.#sizeBytes = artifact.sizeBytes ?? download.sizeBytes
-    this.#resumed ||= continues && offset > 0
-    if (continues && offset > 0) return download
-    this.#resumedBytes = 0
-    await partial.restart(download.validator)
-    if (download.offset === 0) return download
-    throw new SomaError('source/unavailable', `${artifact.path} has changed at its source since the download began; it is fetched anew`)
-  }
-
-  async #copy(download: Download, partial: Partial, stall: StallWatch): Promise<void> {
-    const sizeMax = this.artifact.sizeBytes ?? Infinity
-    this.#report(partial)
-    for await (const chunk of download.body) {
-      stall.moved()
-      if (partial.sizeBytes + chunk.byteLength > sizeMax) throw sizeMismatch(this.artifact, `more than ${sizeMax}`)
-      await partial.append(chunk)
-      releaseBytes(chunk)
-      stall.moved()
-      this.#report(partial)
-    }
-  }
-
-  /** A body may end early without an error where the server never said how long it is. */
-  #checkEnd(download: Download, partial: Partial): void {
-    const { sizeBytes: received } = partial
-    const expected = this.#sizeBytes
-    if (expected === undefined || received === expected) return
-    if (received > expected || (download.sizeBytes !== undefined && received >= download.sizeBytes))
-      throw sizeMismatch(this.artifact, String(received))
-    throw new SomaError('source/unavailable', `${this.artifact.path} ended after ${received} of ${expected} bytes`)
-  }
-
-  #report(partial: Partial): void {
-    this.#listener.progress({
-      receivedBytes: partial.sizeBytes,
-      resumedBytes: this.#resumedBytes,
-      sizeBytes: this.#sizeBytes ?? this.artifact.sizeBytes ?? null,
-    })
+  async #mend(fetch: ChunkFetch, partial: Partial, first: SomaError): Promise<void> {
+    // Every chunk is what the source says of it: then it contradicts itself.
+    if (chunkHashes(this.artifact, partial)) throw first
+    this.#deps.log.warn('a download does not match its hash; fetching it again, to compare', { artifact: this.artifact.path })
+    this.#listener.retry({ attempt: 1, delayMs: 0, reason: `${first.message}; fetching it again, to compare` })
+    const { problem, changed } = await mend(fetch, partial, () => this.#bring(fetch, partial))
+    if (problem) throw twiceWrong(problem, changed, partial.chunkBytes)
+    this.#deps.log.info('a damaged download was mended', { artifact: this.artifact.path, chunks: changed.length })
   }
 }
 
-function sizeMismatch(artifact: Artifact, found: string): SomaError {
-  return new SomaError('package/size-mismatch', `${artifact.path} has ${found} bytes; ${artifact.sizeBytes ?? 'other'} were promised`, {
-    details: { path: artifact.path, expected: artifact.sizeBytes ?? null, found },
-  })
+function isUseless(error: unknown): boolean {
+  return isSomaError(error) && ['store/disk-full', 'package/hash-mismatch', 'package/size-mismatch'].includes(error.code)
+}
+
+function twiceWrong(problem: SomaError, changed: readonly number[], chunkBytes: number): SomaError {
+  const ranges = changed.map((chunk) => `${chunk * chunkBytes}–${(chunk + 1) * chunkBytes - 1}`)
+  const outcome =
+    changed.length === 0
+      ? 'the same bytes came twice, so that the promise is wrong, or the file at the source'
+      : `it was fetched twice, and bytes ${ranges.slice(0, 3).join(', ')}${ranges.length > 3 ? ' and others' : ''} came different each time`
+  return new SomaError(problem.code, `${problem.message}; ${outcome}`, { details: { ...problem.details, changed: ranges.slice(0, 3) } })
+}
+
+function damagedAgain({ path }: Artifact, file: string): SomaError {
+  return new SomaError(
+    'store/corrupt',
+    `the disk does not keep what is written to it: ${path} was damaged ${DAMAGE_ROUNDS_MAX} times in ${file}`,
+    {
+      details: { path, file },
+    },
+  )
 }

@@ -15,12 +15,16 @@ export interface BlobStore {
    */
   write(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: BlobWriteOptions): Promise<StoredBlob>
   /**
-   * Takes in a file that is already on this disk: with `move` by rename where that is safe, else by reflink or copy. Never by
-   * hardlink: whoever may still write to the file would write into the blob.
+   * Takes in a file that is already on this disk: with `move` by rename where that is safe, else by reflink or copy. With `link`
+   * by hardlink where the file system allows it: only for a file that nobody writes to any more, because whoever did would write
+   * into the blob. Its mode and owner stay as they are.
+   * @throws {SomaError} `package/hash-mismatch`, `package/size-mismatch`, `store/disk-full`: then nothing is left.
    */
-  adopt(path: string, options?: BlobWriteOptions & { readonly move?: boolean }): Promise<StoredBlob>
+  adopt(path: string, options?: BlobWriteOptions & { readonly move?: boolean; readonly link?: boolean }): Promise<AdoptedBlob>
   /** An unfinished download that survives crashes, by any key. Two holders of one key are a bug of the caller. */
-  partial(key: string, options?: { readonly algorithms?: readonly HashAlgorithm[] | undefined }): Promise<Partial>
+  partial(key: string, options?: PartialOptions): Promise<Partial>
+  /** Bytes on disk of the unfinished download with this key, as far as the file system tells; 0 when there is none. */
+  partialBytes(key: string): number
   /**
    * Puts the blob at `path` by hardlink, reflink or copy, whichever works first; replaces nothing (`EEXIST`).
    * @throws {SomaError} `store/not-found`, `store/disk-full`.
@@ -33,6 +37,7 @@ export interface BlobStore {
   ): Promise<BlobDigest | null>
   /** Keeps blobs from being collected while they are in use or not yet referenced by a record. */
   lease(digests: readonly BlobDigest[]): BlobLease
+  isLeased(digest: BlobDigest): boolean
   /**
    * Removes blobs that no record references and no lease holds, and partials untouched for `partialAgeMs` (a week by default).
    * @throws {SomaError} `store/corrupt` when a damaged record leaves open what is referenced: then nothing is removed.
@@ -62,29 +67,70 @@ export interface BlobLease extends Disposable {
 export interface Collected {
   readonly blobs: readonly BlobDigest[]
   readonly freedBytes: number
+  /** Those of `freedBytes` that were of unfinished downloads. */
+  readonly partialBytes: number
 }
 
 export type HashAlgorithm = 'sha256' | 'sha512' | 'sha1'
 
-/** Bytes that arrived so far of something whose digest may not be known yet. */
+/** A file that became a blob, and how; `stored` when the blob was there already. */
+export interface AdoptedBlob extends StoredBlob {
+  readonly how: 'move' | 'hardlink' | 'reflink' | 'copy' | 'stored'
+}
+
+export interface PartialOptions {
+  /** Hashed while the bytes arrive; sha256 by default. */
+  readonly algorithms?: readonly HashAlgorithm[] | undefined
+  /** 4 MiB by default. A download that was begun with another size begins anew. */
+  readonly chunkBytes?: number | undefined
+}
+
+/**
+ * An unfinished download: a file in chunks that come in any order, several at once, each from its beginning. What is known of each
+ * chunk is in a journal, with its CRC-32: cheap enough for every byte, and all that is needed to find a chunk that the disk lost
+ * or damaged. Whether the bytes are the right ones, the hash over all of them says.
+ */
 export interface Partial extends AsyncDisposable {
-  /** Bytes taken in so far; resume here. */
-  readonly sizeBytes: number
-  /** What `restart` or `setValidator` last stored; undefined at first. */
+  /** Path of the file, for reading an archive in place; complete after `settle`. */
+  readonly path: string
+  readonly chunkBytes: number
+  /** Size of the whole, undefined until `setSize` told it. */
+  readonly sizeBytes: number | undefined
+  /** What `restart` last stored; undefined at first. */
   readonly validator: string | undefined
+  /** Bytes taken in so far, over all chunks. */
+  readonly receivedBytes: number
   /** Forgets the bytes; `validator` describes those to come. */
   restart(validator: string | undefined): Promise<void>
-  setValidator(validator: string | undefined): Promise<void>
-  /** Takes the bytes in; `chunk` may be reused afterwards. @throws {SomaError} `store/disk-full`; the bytes before stay. */
-  append(chunk: Uint8Array): Promise<void>
-  /** Hands everything taken in to the file at `path`. */
-  flush(): Promise<void>
-  /** Path of the file with the bytes so far, for reading an archive in place; complete after `flush` or `digest`. */
-  readonly path: string
+  /** What does not fit the size is forgotten; a last chunk that does is whole from here on. */
+  setSize(sizeBytes: number): Promise<void>
+  /** Bytes taken in of this chunk: go on there. */
+  filled(chunk: number): number
+  /** True when all of this chunk was taken in, which takes the size for the last one. */
+  isWhole(chunk: number): boolean
+  /** The lowest chunk from `begin` on that is not whole; it may lie behind the last. */
+  firstMissing(begin?: number): number
+  /** How many chunks there are; Infinity while the size is unknown. */
+  readonly chunkCount: number
+  /** How many chunks are not whole; Infinity while the size is unknown. */
+  readonly missingChunks: number
   /**
-   * Hash of all bytes so far, lower-case hex. The algorithms named at opening (sha256 by default) are hashed while appending,
-   * and what was there before a resume is re-read once; any other one reads the whole file.
+   * Takes in the next bytes of a chunk, at most to its end; `bytes` belong to this from here on. One caller a chunk.
+   * @throws {SomaError} `store/disk-full`.
    */
+  append(chunk: number, bytes: Uint8Array): Promise<void>
+  /** Forgets a chunk. @returns the CRC-32 it had, when it was whole. */
+  forget(chunk: number): number | undefined
+  /** The CRC-32 of a whole chunk, undefined for others. */
+  checksum(chunk: number): number | undefined
+  /** sha256 of a whole chunk as it is on the disk, lower-case hex. */
+  chunkDigest(chunk: number): Promise<string>
+  /**
+   * Waits until everything taken in is in the file, and whole chunks were read back and hashed as far as they follow each other.
+   * @returns the chunks that were not on the disk what they were when they came; they are forgotten.
+   */
+  settle(): Promise<readonly number[]>
+  /** Hash of the whole, lower-case hex, after `settle`; algorithms that were not named at opening read the file once more. */
   digest(algorithm: HashAlgorithm): Promise<string>
   /**
    * Makes it a blob, after fsync. The partial is gone then.

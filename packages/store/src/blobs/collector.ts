@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BlobDigest, Clock } from '@soma/core'
 import { COLLECT_PAGE_BLOBS } from '../limits.ts'
 import type { BlobPlacer } from './blob-placer.ts'
-import { PARTIAL_SUFFIX, SIDECAR_SUFFIX } from './disk-partial.ts'
+import { PARTIAL_SUFFIX, JOURNAL_SUFFIX } from './disk-partial.ts'
 import type { LeaseTable } from './lease-table.ts'
 
 export interface CollectorDeps {
@@ -47,11 +47,11 @@ export interface PartialCollection {
 
 /** Removes partials that nobody holds or has touched for a time. @returns the bytes freed. */
 export async function collectPartials(clock: Clock, { directory, ageMs, dryRun, open }: PartialCollection): Promise<number> {
-  const names = new Set((await readdir(directory)).map((name) => name.replace(/\.(part|json)$/, '')))
+  const names = new Set((await readdir(directory)).map((name) => name.replace(/\.(part|journal)$/, '')))
   let freedBytes = 0
   for (const name of names) {
     if (open.has(name)) continue
-    const files = [PARTIAL_SUFFIX, SIDECAR_SUFFIX].map((suffix) => join(directory, name + suffix))
+    const files = [PARTIAL_SUFFIX, JOURNAL_SUFFIX].map((suffix) => join(directory, name + suffix))
     const stats = files.map((path) => statSync(path, { throwIfNoEntry: false }))
     const touchedAt = Math.max(...stats.map((stat) => stat?.mtimeMs ?? 0))
     if (touchedAt > clock.now() - ageMs) continue

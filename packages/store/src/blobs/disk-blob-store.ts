@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto'
-import { copyFile, constants, link, lstat, open, rm } from 'node:fs/promises'
+import { createHash, hash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { copyFile, constants, link, lstat, open, realpath, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type BlobDigest, type Clock, SomaError, throwIfAborted } from '@soma/core'
 import { hasErrorCode, translateFileError } from '../files.ts'
 import { PARTIAL_AGE_MS_DEFAULT } from '../limits.ts'
 import { type BlobFolders, blobDigest } from './blob-folders.ts'
 import { BlobPlacer, type Usage } from './blob-placer.ts'
-import type { BlobLease, BlobStore, BlobWriteOptions, Collected, HashAlgorithm, Partial, StoredBlob } from './blob-store.ts'
+import type { AdoptedBlob, BlobLease, BlobStore, BlobWriteOptions, Collected, Partial, PartialOptions, StoredBlob } from './blob-store.ts'
 import { collectBlobs, collectPartials } from './collector.ts'
-import { DiskPartial } from './disk-partial.ts'
+import { DiskPartial, PARTIAL_SUFFIX } from './disk-partial.ts'
 import { checkExpected, checkNotLarger } from './expectation.ts'
 import { FileAppender, createHashes } from './file-appender.ts'
 import { hashFile, readChunks } from './file-chunks.ts'
@@ -19,6 +21,9 @@ export interface BlobStoreDeps {
   /** Every blob some record refers to, as of now. */
   readonly referenced: () => ReadonlySet<string>
 }
+
+/** The unit of `stat`'s block counts, whatever the file system's own is. */
+const STAT_BLOCK_BYTES = 512
 
 /** Who holds a blob from before it is there. */
 type Holders = ReadonlyArray<BlobLease | undefined>
@@ -64,14 +69,37 @@ export class DiskBlobStore implements BlobStore {
     return await this.#withDraft(async (draft) => this.#placer.place(draft, await writeFile(draft, source, options), [held, options.lease]))
   }
 
-  async adopt(path: string, options: BlobWriteOptions & { readonly move?: boolean } = {}): Promise<StoredBlob> {
+  async adopt(path: string, options: BlobWriteOptions & { readonly move?: boolean; readonly link?: boolean } = {}): Promise<AdoptedBlob> {
     using held = this.#placer.hold()
     const holders = [held, options.lease]
     const moved = options.move === true && (await this.#adoptByMove(path, options, holders))
-    if (moved) return moved
-    const blob = (await this.#adoptByReflink(path, options, holders)) ?? (await this.#adoptByCopy(path, options, holders))
+    if (moved) return { ...moved, how: 'move' }
+    const linked = options.link === true && (await this.#adoptByLink(path, options, holders))
+    if (linked) return linked
+    const shared = await this.#adoptByReflink(path, options, holders)
+    const blob = shared ?? (await this.#adoptByCopy(path, options, holders))
     if (options.move) await rm(path)
-    return blob
+    return { ...blob, how: shared ? 'reflink' : 'copy' }
+  }
+
+  /** One more name for a file that nobody writes to any more; false where the file system, or the file's owner, does not allow it. */
+  async #adoptByLink(path: string, { expected, signal }: BlobWriteOptions, holders: Holders): Promise<AdoptedBlob | false> {
+    const file = await realpath(path)
+    const before = await stat(file, { bigint: true })
+    const found = createHash('sha256')
+    const sizeBytes = await hashFile(file, [found], { signal })
+    const blob = { digest: blobDigest(found.digest('hex')), sizeBytes }
+    checkExpected(blob, expected)
+    for (const holder of holders) holder?.add(blob.digest)
+    if (this.#placer.sizeBytes(blob.digest) === sizeBytes) return { ...blob, how: 'stored' }
+    return this.#withDraft(async (draft) => {
+      if (!(await isDone(link(file, draft)))) return false
+      const after = await stat(draft, { bigint: true })
+      // Somebody wrote to it after all, or put another file in its place.
+      if (after.ino !== before.ino || after.mtimeNs !== before.mtimeNs || after.size !== before.size) return false
+      await syncFile(draft)
+      return { ...(await this.#placer.place(draft, blob, holders)), how: 'hardlink' as const }
+    })
   }
 
   /** A file of its own on the same file system changes its name only; false when it is not one. */
@@ -115,9 +143,13 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  async partial(key: string, options: { readonly algorithms?: readonly HashAlgorithm[] | undefined } = {}): Promise<Partial> {
-    const parts = { folders: this.#folders, placer: this.#placer, open: this.#openPartials }
-    return DiskPartial.open(parts, key, options.algorithms ?? ['sha256'])
+  async partial(key: string, options: PartialOptions = {}): Promise<Partial> {
+    return DiskPartial.open({ folders: this.#folders, placer: this.#placer, open: this.#openPartials }, key, options)
+  }
+
+  partialBytes(key: string): number {
+    const file = statSync(join(this.#folders.partials, hash('sha256', key) + PARTIAL_SUFFIX), { throwIfNoEntry: false })
+    return file ? Math.min(file.size, file.blocks * STAT_BLOCK_BYTES) : 0
   }
 
   async link(digest: BlobDigest, path: string): Promise<'hardlink' | 'reflink' | 'copy'> {
@@ -152,13 +184,17 @@ export class DiskBlobStore implements BlobStore {
     return this.#leases.lease(digests)
   }
 
+  isLeased(digest: BlobDigest): boolean {
+    return this.#leases.isHeld(digest)
+  }
+
   async collect(options: { readonly dryRun?: boolean; readonly partialAgeMs?: number }): Promise<Collected> {
     const { dryRun = false, partialAgeMs = PARTIAL_AGE_MS_DEFAULT } = options
     const { clock, referenced } = this.#deps
     const { blobs, freedBytes } = await collectBlobs({ placer: this.#placer, leases: this.#leases, referenced }, dryRun)
     const directory = this.#folders.partials
     const partialBytes = await collectPartials(clock, { directory, ageMs: partialAgeMs, dryRun, open: this.#openPartials })
-    return { blobs, freedBytes: freedBytes + partialBytes }
+    return { blobs, freedBytes: freedBytes + partialBytes, partialBytes }
   }
 
   usage(): Usage {
@@ -202,6 +238,11 @@ async function sealFile(path: string, { expected, signal }: BlobWriteOptions): P
   await handle.chmod(0o444)
   await handle.sync()
   return blob
+}
+
+async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, 'r')
+  await handle.sync()
 }
 
 /** False when the file system cannot do it; other ways are open then. Errors named in `fatal` are the same for all ways. */
