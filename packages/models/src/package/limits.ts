@@ -1,5 +1,3 @@
-/** Nodes of one manifest: 256 KiB of YAML hold at most this many values, and walking them takes 20 ms. */
-export const YAML_NODES_MAX = 100_000
 /** Alternatives that the braces of one glob may expand to. */
 export const GLOB_ALTERNATIVES_MAX = 64
 

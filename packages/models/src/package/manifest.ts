@@ -1,4 +1,5 @@
 import { SomaError, isSomaError } from '@soma/core'
+import { type YamlText, parseYaml } from '@soma/formats'
 import {
   MANIFEST_BYTES_MAX,
   MANIFEST_FILE_NAME,
@@ -9,7 +10,6 @@ import {
   checkPackagePath,
 } from '@soma/spec'
 import { stringify } from 'yaml'
-import { type YamlText, parseYaml } from './yaml.ts'
 
 /**
  * Reads a `manifest.yaml` from outside. Unknown keys are kept.
