@@ -11,7 +11,7 @@ import {
   systemRng as rng,
   writeDaemonFile,
 } from '@soma/host'
-import { type Kernel, createKernel } from '@soma/kernel'
+import { type Kernel, createCalls, createKernel } from '@soma/kernel'
 import { type Models, createModels } from '@soma/models'
 import type { CallOutput } from '@soma/spec'
 import { type Store, openStore } from '@soma/store'
@@ -88,6 +88,7 @@ class Daemon implements Soma {
         ...allSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes }, userSources),
         engines: options.engines ?? builtInEngines(),
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
+        calls: (caller) => createCalls(this.kernel, caller),
         emit: (event) => this.kernel.emit(event),
       },
       config,

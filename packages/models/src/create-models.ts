@@ -1,7 +1,8 @@
 import type { Clock, Log, Rng } from '@soma/core'
 import type { ChildSpawner } from '@soma/host'
-import type { Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
+import type { Caller, Calls, Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
 import type { Store } from '@soma/store'
+import { createExchangeHandlers } from './exchange/create-exchange-handlers.ts'
 import { createInstallHandlers } from './install/create-install-handlers.ts'
 import type { Running } from './ports.ts'
 import { createRegistry } from './registry/registry.ts'
@@ -22,6 +23,8 @@ export interface ModelsDeps {
   readonly clock: Clock
   readonly rng: Rng
   readonly log: Log
+  /** The kernel's calls on behalf of a caller, for calls that are made of others. */
+  readonly calls: (caller: Caller) => Calls
   /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
   readonly emit?: NonNullable<RuntimeDeps['emit']>
 }
@@ -58,8 +61,15 @@ export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | '
     log,
     settings: () => config.install,
   })
+  const exchange = createExchangeHandlers({
+    ...deps,
+    registry,
+    running: runtime,
+    engines: () => engines.map(({ descriptor }) => descriptor),
+    settings: () => config.install,
+  })
   return {
-    handlers: { ...installs.handlers, ...createRuntimeHandlers(runtime) },
+    handlers: { ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime) },
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),

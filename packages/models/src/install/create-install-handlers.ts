@@ -47,7 +47,7 @@ export function createInstallHandlers(deps: InstallHandlersDeps): InstallHandler
       ...versions,
       'model.install': (input, ctx) => installer.install(input, ctx),
       'model.list': (_input, ctx) => listModels({ registry, running }, ctx),
-      'model.show': (input) => showModel({ registry, running }, input),
+      'model.show': (input) => showModel({ store, registry, running }, input),
       'model.verify': (input, ctx) => verifyModels({ store, registry, clock }, input, ctx),
       'model.remove': async (input, ctx) => removeModel({ store, registry, running, log, background }, input, ctx),
     },

@@ -1,6 +1,9 @@
 import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
+import type { Store } from '@soma/store'
 import { writeManifest } from '../package/manifest.ts'
 import type { Running } from '../ports.ts'
+import { readKeyRing } from '../signing/key-ring.ts'
+import { signatureVerdict } from '../signing/verdict.ts'
 import type { ModelRegistry } from './registry.ts'
 import { summarise } from './summary.ts'
 
@@ -15,9 +18,13 @@ export function listModels(deps: ListDeps, ctx: CallContext): CallOutput<'model.
   return { models: visible.map((model) => summarise(model, deps)) }
 }
 
+export interface ShowDeps extends ListDeps {
+  readonly store: Pick<Store, 'records'>
+}
+
 /** The handler of `model.show`. */
-export function showModel(deps: ListDeps, { model: name }: ValidInput<'model.show'>): CallOutput<'model.show'> {
-  const { registry } = deps
+export function showModel(deps: ShowDeps, { model: name }: ValidInput<'model.show'>): CallOutput<'model.show'> {
+  const { registry, store } = deps
   const model = registry.get(name)
   const manifestYaml = writeManifest(model.manifest)
   return {
@@ -28,7 +35,7 @@ export function showModel(deps: ListDeps, { model: name }: ValidInput<'model.sho
     versions: registry.versions
       .of(model.name)
       .map(({ model: { version, reference, digest, installedAt } }) => ({ version, reference, digest, installedAt })),
-    signers: [],
+    signers: [...(signatureVerdict(model, readKeyRing(store))?.signers ?? [])],
     // Records hold JSON only, and the schema's types know less than that.
     manifest: structuredClone(model.manifest) as CallOutput<'model.show'>['manifest'],
     manifestYaml,

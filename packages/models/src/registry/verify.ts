@@ -5,6 +5,8 @@ import type { Store } from '@soma/store'
 import { type Watched, watch } from '../install/watched.ts'
 import { inParallel } from '../parallel.ts'
 import type { InstalledFile, InstalledModel } from '../ports.ts'
+import { readKeyRing } from '../signing/key-ring.ts'
+import { signatureVerdict } from '../signing/verdict.ts'
 import { VERIFY_PARALLEL, VERIFY_PROGRESS_INTERVAL_MS } from './limits.ts'
 import { PACKAGE_KIND, parseRecord } from './record.ts'
 import type { ModelRegistry } from './registry.ts'
@@ -31,9 +33,12 @@ export function verifyModels(deps: VerifyDeps, input: ValidInput<'model.verify'>
     await inParallel(files, VERIFY_PARALLEL, async ({ model, file }) => {
       fileVerdicts.set(file, verdictOf(file, await hashed.hash(model.name, file)))
     })
+    const keys = readKeyRing(deps.store)
     const models = verdicts.map(({ model, verdict }) => {
       const found = (model?.files ?? []).flatMap((file) => fileVerdicts.get(file) ?? [])
-      return { ...verdict, files: found, ok: verdict.record === 'ok' && found.every(({ status }) => status === 'ok') }
+      const signature = (model && signatureVerdict(model, keys)?.status) ?? null
+      const ok = verdict.record === 'ok' && signature !== 'bad' && found.every(({ status }) => status === 'ok')
+      return { ...verdict, signature, files: found, ok }
     })
     return { ok: models.every(({ ok }) => ok), models }
   })

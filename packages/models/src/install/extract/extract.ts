@@ -8,9 +8,10 @@ import { readTar } from './tar.ts'
 import { readZip } from './zip.ts'
 
 export interface ExtractOptions {
-  readonly blobs: BlobStore
-  /** Holds what is unpacked. */
-  readonly lease: BlobLease
+  /** Takes the files. */
+  readonly blobs: Pick<BlobStore, 'write'>
+  /** Holds what is unpacked, where those are blobs. */
+  readonly lease?: BlobLease
   readonly signal: AbortSignal
   /** Whether a file, by its path inside the package, is to be kept. */
   readonly wanted: (path: string) => boolean
@@ -45,6 +46,10 @@ async function extractEntry(archive: Archive, entry: ArchiveEntry, guard: Extrac
   if (!options.wanted(path)) return guard.bytes(archive.kind === 'zip' ? 0 : entry.sizeBytes)
   guard.keep(path)
   const { lease, signal } = options
-  const blob = await options.blobs.write(guard.counted(entry.body()), { expected: { sizeBytes: entry.sizeBytes }, lease, signal })
+  const blob = await options.blobs.write(guard.counted(entry.body()), {
+    expected: { sizeBytes: entry.sizeBytes },
+    lease,
+    signal,
+  })
   options.onFile(path, blob)
 }

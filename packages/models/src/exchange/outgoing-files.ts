@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { type BlobDigest, SomaError, isSomaError } from '@soma/core'
+import { MANIFEST_FILE_NAME } from '@soma/spec'
+import type { Store } from '@soma/store'
+import type { InstalledModel } from '../ports.ts'
+import { misfit, statementOf } from '../signing/judge.ts'
+import { packedManifest } from '../signing/packed-manifest.ts'
+import { readKept } from '../signing/signature-files.ts'
+import { signedFiles } from '../signing/verdict.ts'
+
+/** A file of a package that leaves this machine. */
+export interface OutgoingContent {
+  readonly path: string
+  readonly sizeBytes: number
+  readonly digest: BlobDigest
+  /** The bytes from `begin` on, unchecked. @throws {SomaError} `package/corrupt` when they are gone. */
+  open(begin: number): AsyncIterable<Uint8Array>
+}
+
+/**
+ * All files of a package as others get it: manifest first, then the rest in the order of their paths, the signature among them.
+ * A signature that would not hold there is left out: of a package of others' making only some files may have been kept here.
+ */
+export function outgoingFiles(store: Pick<Store, 'blobs'>, model: InstalledModel): OutgoingContent[] {
+  const kept = readKept(model.signatureBundle)
+  const manifest = kept?.manifest ?? packedManifest(model)
+  const signed = { files: signedFiles(model.files, manifest), mayLack: () => false }
+  const bundles = Object.entries(kept?.bundles ?? {})
+  const holds = bundles.every(([, bundle]) => {
+    const statement = statementOf(bundle)
+    return statement !== undefined && misfit(statement, signed) === undefined
+  })
+  const rest = [
+    ...model.files.map((file) => blobContent(store, model, file)),
+    ...(holds ? bundles : []).map(([path, text]) => textContent(path, text)),
+  ]
+  return [textContent(MANIFEST_FILE_NAME, manifest), ...rest.sort((a, b) => (a.path < b.path ? -1 : 1))]
+}
+
+/** The bytes of a file, hashed on the way. @throws {SomaError} `package/corrupt` at the end when they are not the file's. */
+export async function* checkedBytes(
+  model: InstalledModel,
+  file: OutgoingContent,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  const hash = createHash('sha256')
+  for await (const chunk of file.open(0)) {
+    signal.throwIfAborted()
+    hash.update(chunk)
+    yield chunk
+  }
+  if (`sha256:${hash.digest('hex')}` !== file.digest) throw corrupt(model, file, 'its bytes are not what they were')
+}
+
+function textContent(path: string, text: string): OutgoingContent {
+  const bytes = Buffer.from(text)
+  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}` as BlobDigest
+  return {
+    path,
+    sizeBytes: bytes.byteLength,
+    digest,
+    async *open(begin) {
+      yield bytes.subarray(begin)
+    },
+  }
+}
+
+function blobContent({ blobs }: Pick<Store, 'blobs'>, model: InstalledModel, file: InstalledModel['files'][number]): OutgoingContent {
+  const { path, sizeBytes, digest } = file
+  return {
+    path,
+    sizeBytes,
+    digest,
+    async *open(begin) {
+      try {
+        if (blobs.sizeBytes(digest) !== sizeBytes) throw corrupt(model, file, 'it has another size than it had')
+        yield* blobs.read(digest, { begin, end: sizeBytes })
+      } catch (error) {
+        throw isSomaError(error, 'store/not-found') ? corrupt(model, file, 'it is missing') : error
+      }
+    },
+  }
+}
+
+function corrupt(model: InstalledModel, { path, digest }: Pick<OutgoingContent, 'path' | 'digest'>, reason: string): SomaError {
+  return new SomaError(
+    'package/corrupt',
+    `${path} of ${model.name} is damaged: ${reason}; repair it with soma model verify ${model.name} --repair`,
+    {
+      details: { model: model.name, path, digest, reason },
+    },
+  )
+}

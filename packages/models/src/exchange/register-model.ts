@@ -1,0 +1,56 @@
+import { type SomaError, isSomaError } from '@soma/core'
+import type { CallContext, CallEvent, CallOutput, Caller, Calls, ValidInput } from '@soma/spec'
+import type { InstalledModel } from '../ports.ts'
+import type { ModelRegistry } from '../registry/registry.ts'
+import { type SummaryDeps, summarise } from '../registry/summary.ts'
+
+export interface RegisterDeps extends SummaryDeps {
+  readonly registry: ModelRegistry
+  /** The kernel's calls on behalf of who called: installing is committed before the model is loaded, and each is audited. */
+  readonly calls: (caller: Caller) => Calls
+}
+
+type Input = ValidInput<'model.register'>
+type Event = CallEvent<'model.register'>
+type Output = CallOutput<'model.register'>
+
+/** The handler of `model.register`: `model.install` where it is needed, then `model.load`. The model stays in memory. */
+export async function* registerModel(deps: RegisterDeps, input: Input, ctx: CallContext): AsyncGenerator<Event, Output, void> {
+  const installed = findInstalled(deps.registry, input)
+  const name = installed?.name ?? (yield* install(deps, input, ctx))
+  const readiness = await load(deps, deps.registry.get(name), ctx)
+  // As it is now: it may have been replaced while it was loaded.
+  const model = deps.registry.get(name)
+  return { model: summarise(model, deps), alreadyInstalled: installed !== undefined, ...readiness, knowledge: model.knowledge }
+}
+
+/** A name or an alias without a slash; or a reference that something was installed from, word for word. */
+function findInstalled(registry: ModelRegistry, { reference, name }: Input): InstalledModel | undefined {
+  if (!reference.includes('/')) return registry.get(reference)
+  const fits = (model: InstalledModel): boolean => model.wanted === reference || model.reference === reference
+  if (name !== undefined) return [registry.find(name)].find((model) => model && fits(model))
+  return registry.list().find(fits)
+}
+
+async function* install({ calls }: RegisterDeps, { reference, name }: Input, ctx: CallContext): AsyncGenerator<Event, string, void> {
+  const stream = calls(ctx.caller).stream('model.install', { reference, ...(name !== undefined && { name }) }, { signal: ctx.signal })
+  yield* stream
+  return (await stream.output).model.name
+}
+
+/** A model that does not load is installed all the same; why it does not is the answer. */
+async function load({ calls }: RegisterDeps, model: InstalledModel, ctx: CallContext): Promise<Pick<Output, 'ready' | 'reason'>> {
+  if (model.engine === null) return { ready: false, reason: `no engine here loads the format ${model.format}` }
+  try {
+    await calls(ctx.caller).call('model.load', { model: model.name }, { signal: ctx.signal })
+    return { ready: true, reason: '' }
+  } catch (error) {
+    if (!isSomaError(error) || isRefusal(error)) throw error
+    return { ready: false, reason: error.message }
+  }
+}
+
+/** Of the call and not of the model. */
+function isRefusal({ code }: SomaError): boolean {
+  return /^(call|capability|daemon)\//.test(code) || code === 'internal'
+}
