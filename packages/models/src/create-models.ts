@@ -68,13 +68,20 @@ export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | '
     engines: () => engines.map(({ descriptor }) => descriptor),
     settings: () => config.install,
   })
+  const stopping = new AbortController()
+  let warm: Promise<void> | undefined
   return {
     handlers: { ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime) },
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),
-    start: async () => void (await children.reapOrphans()),
+    start: async () => {
+      await children.reapOrphans()
+      warm = registry.warmUp(stopping.signal).catch((error: unknown) => log.error('the models could not be read ahead', { error }))
+    },
     stop: async () => {
+      stopping.abort()
+      await warm
       await runtime.stop()
       await installs[Symbol.asyncDispose]()
     },

@@ -6,3 +6,5 @@ export const VERIFY_PARALLEL = 2
 export const VERIFY_PROGRESS_INTERVAL_MS = 100
 /** Files linked at once when a package is laid out. */
 export const LAYOUT_PARALLEL = 16
+/** Records read and parsed before other work gets its turn: 5 ms. */
+export const RECORDS_PAGE = 64

@@ -9,6 +9,7 @@ import { TestInstall, codeOf } from '../install/test-install.ts'
 import { readManifest } from '../package/manifest.ts'
 import type { InstalledModel } from '../ports.ts'
 import { nearestNames } from './nearest.ts'
+import { RECORDS_PAGE } from './limits.ts'
 import { PACKAGE_KIND } from './record.ts'
 
 async function withModels(...names: string[]): Promise<TestInstall> {
@@ -83,6 +84,31 @@ describe('registry', () => {
     test.registry.list()
     assert.ok(performance.now() - startedAt < 60, `took ${performance.now() - startedAt} ms`)
     assert.ok(Math.min(...timings) < 600, `took ${timings.join(', ')} ms`)
+  })
+
+  it('finds models before all records were read, and reads on where others changed meanwhile', async () => {
+    await using test = await withModels('a', 'b', 'c')
+    const model = test.registry.get('a')
+    const writes = Array.from({ length: 3 * RECORDS_PAGE }, (_, index) => `m${index}`).map((name) => ({
+      action: 'put' as const,
+      kind: PACKAGE_KIND,
+      key: name,
+      value: { ...model, name },
+    }))
+    test.store.commit({ writes })
+    await test.reopen()
+    const { registry } = test
+    assert.equal(registry.get('m5').name, 'm5')
+    const warm = registry.warmUp(new AbortController().signal)
+    await test.call('model.remove', { model: 'c' })
+    await test.call('model.pin', { model: 'm5' }).catch(() => undefined)
+    await warm
+    assert.equal(registry.list().length, 3 * RECORDS_PAGE + 2)
+    assert.deepEqual(
+      registry.list().map(({ name }) => name),
+      ['a', 'b', ...writes.map(({ key }) => key)].sort(),
+    )
+    assert.equal(registry.get('m5').pinned, true)
   })
 
   it('lists only what the caller may see', async () => {

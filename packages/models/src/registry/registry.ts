@@ -1,18 +1,15 @@
-import type { BlobDigest, Log } from '@soma/core'
-import { type SomaError, isSomaError } from '@soma/core'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { BlobDigest } from '@soma/core'
 import type { ModelPackage } from '@soma/spec'
-import type { Store } from '@soma/store'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { Aliases } from './aliases.ts'
 import { Layouts } from './layouts.ts'
 import { modelNotFound } from './nearest.ts'
-import { ALIAS_KIND, PACKAGE_KIND, VERSION_KIND, corruptRecord, parseAlias, parseRecord, parseVersion } from './record.ts'
+import { PagedRecords, type PagedRecordsDeps, type Parsed } from './paged-records.ts'
+import { ALIAS_KIND, type EarlierVersion, PACKAGE_KIND, VERSION_KIND, parseAlias, parseRecord, parseVersion } from './record.ts'
 import { EarlierVersions } from './versions.ts'
 
-export interface RegistryDeps {
-  readonly store: Store
-  readonly log: Log
-}
+export type RegistryDeps = PagedRecordsDeps
 
 /** The registry as those see it who change it. */
 export interface ModelRegistry extends Registry {
@@ -30,6 +27,8 @@ export interface ModelRegistry extends Registry {
   isOpen(model: InstalledModel): boolean
   readonly aliases: Aliases
   readonly versions: EarlierVersions
+  /** Reads the records ahead of need, between other work. */
+  warmUp(signal: AbortSignal): Promise<void>
 }
 
 /** Opens the registry of the packages in `store`. Folders that an earlier run laid out are removed. */
@@ -37,57 +36,72 @@ export function createRegistry(deps: RegistryDeps): ModelRegistry {
   return new StoredRegistry(deps)
 }
 
-/** A sound record, or why it is not. */
-type Entry = { readonly model: InstalledModel } | { readonly corrupt: SomaError }
-
-interface Contents {
-  readonly entries: Map<string, Entry>
-  readonly aliases: Aliases
-  readonly versions: EarlierVersions
-}
+type Entry = Parsed<InstalledModel>
 
 /** Records are read and parsed once; from then on what is committed keeps the copy in memory true. */
 class StoredRegistry implements ModelRegistry {
-  readonly #store: Store
-  readonly #log: Log
   readonly #layouts: Layouts
-  #read: Contents | undefined
+  readonly #entries = new Map<string, Entry>()
+  readonly #aliases = new Aliases()
+  readonly #versions = new EarlierVersions()
+  readonly #packageRecords: PagedRecords<InstalledModel>
+  readonly #aliasRecords: PagedRecords<string>
+  readonly #versionRecords: PagedRecords<EarlierVersion>
   /** Sound models by name; made anew after a change. */
   #sorted: readonly InstalledModel[] | undefined
 
-  constructor({ store, log }: RegistryDeps) {
-    this.#store = store
-    this.#log = log
-    this.#layouts = new Layouts(store)
+  constructor(deps: RegistryDeps) {
+    this.#layouts = new Layouts(deps.store)
+    this.#packageRecords = new PagedRecords(deps, PACKAGE_KIND, {
+      parse: parseRecord,
+      // What is known is newer, or was read alone.
+      found: (key, entry) => this.#entries.has(key) || this.#entries.set(key, entry),
+    })
+    this.#aliasRecords = new PagedRecords(deps, ALIAS_KIND, {
+      parse: parseAlias,
+      found: (alias, parsed) => 'sound' in parsed && this.#aliases.set(alias, parsed.sound),
+    })
+    this.#versionRecords = new PagedRecords(deps, VERSION_KIND, {
+      parse: parseVersion,
+      found: (key, parsed) => ('sound' in parsed ? this.#versions.add(parsed.sound) : this.#versions.addDamaged(key)),
+    })
   }
 
   get aliases(): Aliases {
-    return this.#contents.aliases
+    this.#aliasRecords.finish()
+    return this.#aliases
   }
 
   get versions(): EarlierVersions {
-    return this.#contents.versions
+    this.#versionRecords.finish()
+    return this.#versions
+  }
+
+  async warmUp(signal: AbortSignal): Promise<void> {
+    for (const records of [this.#aliasRecords, this.#packageRecords, this.#versionRecords])
+      do await nextTurn()
+      while (!signal.aborted && records.step())
   }
 
   get(name: string): InstalledModel {
-    const { entries, aliases } = this.#contents
-    const entry = entries.get(this.resolve(name))
-    if (!entry) throw modelNotFound(name, [...entries.keys(), ...aliases.names()])
+    const entry = this.#entry(this.resolve(name))
+    if (!entry) throw modelNotFound(name, [...this.#all().keys(), ...this.aliases.names()])
     if ('corrupt' in entry) throw entry.corrupt
-    return entry.model
+    return entry.sound
   }
 
   find(name: string): InstalledModel | undefined {
-    const entry = this.#contents.entries.get(name)
-    return entry && 'model' in entry ? entry.model : undefined
+    const entry = this.#entry(name)
+    return entry && 'sound' in entry ? entry.sound : undefined
   }
 
   has(name: string): boolean {
-    return this.#contents.entries.has(name)
+    return this.#entry(name) !== undefined
   }
 
   resolve(name: string): string {
-    return this.aliases.targetOf(name) ?? name
+    // A model's own name counts for more, however the alias came to be there.
+    return this.has(name) ? name : (this.aliases.targetOf(name) ?? name)
   }
 
   list(): InstalledModel[] {
@@ -103,15 +117,14 @@ class StoredRegistry implements ModelRegistry {
   }
 
   apply(model: InstalledModel): void {
-    this.#contents.entries.set(model.name, { model })
+    this.#entries.set(model.name, { sound: model })
     this.#sorted = undefined
   }
 
   forget(name: string): void {
-    const { entries, aliases, versions } = this.#contents
-    entries.delete(name)
-    for (const alias of aliases.of(name)) aliases.delete(alias)
-    versions.forget(versions.keysOf(name))
+    this.#entries.delete(name)
+    for (const alias of this.aliases.of(name)) this.aliases.delete(alias)
+    this.versions.forget(this.versions.keysOf(name))
     this.#sorted = undefined
   }
 
@@ -126,48 +139,22 @@ class StoredRegistry implements ModelRegistry {
     return own.values().reduce((sum, sizeBytes) => sum + sizeBytes, 0)
   }
 
-  get #contents(): Contents {
-    return (this.#read ??= this.#readAll())
+  /** One record is found without the others. */
+  #entry(name: string): Entry | undefined {
+    const known = this.#entries.get(name)
+    if (known || this.#packageRecords.isDone) return known
+    const entry = this.#packageRecords.one(name)
+    if (entry) this.#entries.set(name, entry)
+    return entry
+  }
+
+  #all(): ReadonlyMap<string, Entry> {
+    this.#packageRecords.finish()
+    return this.#entries
   }
 
   #sort(): readonly InstalledModel[] {
-    const models = [...this.#contents.entries.values()].flatMap((entry) => ('model' in entry ? [entry.model] : []))
+    const models = [...this.#all().values()].flatMap((entry) => ('sound' in entry ? [entry.sound] : []))
     return models.sort((a, b) => (a.name < b.name ? -1 : 1))
-  }
-
-  #readAll(): Contents {
-    const contents: Contents = { entries: new Map(), aliases: new Aliases(), versions: new EarlierVersions() }
-    const { entries, aliases, versions } = contents
-    this.#each(PACKAGE_KIND, parseRecord, {
-      sound: (key, model) => entries.set(key, { model }),
-      corrupt: (key, corrupt) => entries.set(key, { corrupt }),
-    })
-    this.#each(VERSION_KIND, parseVersion, {
-      sound: (_key, version) => versions.add(version),
-      corrupt: (key) => versions.addDamaged(key),
-    })
-    this.#each(ALIAS_KIND, parseAlias, {
-      // A model's own name counts for more, however the alias came to be there.
-      sound: (alias, model) => entries.has(alias) || aliases.set(alias, model),
-      corrupt: () => undefined,
-    })
-    return contents
-  }
-
-  #each<T>(
-    kind: string,
-    parse: (key: string, value: unknown) => T,
-    found: { sound(key: string, value: T): unknown; corrupt(key: string, why: SomaError): unknown },
-  ): void {
-    for (const row of this.#store.records.scan(kind)) {
-      try {
-        if ('corrupt' in row) throw corruptRecord(kind, row.key, row.corrupt)
-        found.sound(row.key, parse(row.key, row.value))
-      } catch (error) {
-        if (!isSomaError(error)) throw error
-        this.#log.error('a record of a model is corrupt; it is left out', { record: `${kind}/${row.key}`, error })
-        found.corrupt(row.key, error)
-      }
-    }
   }
 }

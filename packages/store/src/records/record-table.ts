@@ -15,6 +15,7 @@ export class RecordTable implements Records {
   readonly #database: Database
   readonly #get: StatementSync
   readonly #list: StatementSync
+  readonly #page: StatementSync
   readonly #count: StatementSync
   readonly #put: StatementSync
   readonly #delete: StatementSync
@@ -24,6 +25,7 @@ export class RecordTable implements Records {
     this.#database = database
     this.#get = database.prepare(`SELECT ${columns} FROM records WHERE kind = ? AND key = ?`)
     this.#list = database.prepare(`SELECT ${columns} FROM records WHERE kind = ? ORDER BY key`)
+    this.#page = database.prepare(`SELECT ${columns} FROM records WHERE kind = ? AND key > ? ORDER BY key LIMIT ?`)
     this.#count = database.prepare('SELECT count(*) AS count FROM records WHERE kind = ?')
     this.#put = database.prepare(
       `INSERT INTO records (${columns}) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, key)
@@ -41,9 +43,9 @@ export class RecordTable implements Records {
     return this.#database.guard(() => this.#list.all(kind)).map((row) => readRow(kind, row))
   }
 
-  scan(kind: string): ScannedRecord[] {
+  scan(kind: string, page?: { readonly after: string; readonly limit: number }): ScannedRecord[] {
     const found: ScannedRecord[] = []
-    this.#visit(this.#list.iterate(kind), {
+    this.#visit(page ? this.#page.iterate(kind, page.after, page.limit) : this.#list.iterate(kind), {
       row: (row) => found.push(scanRow(kind, row)),
       damage: (what) => found.push({ key: '?', corrupt: what }),
     })

@@ -15,8 +15,11 @@ export interface Records {
   get(kind: string, key: string): StoredRecord | undefined
   /** All records of a kind, by key. @throws {SomaError} `store/corrupt` naming the record. */
   list(kind: string): StoredRecord[]
-  /** As `list`, but a corrupt row is reported instead of thrown, so that one flipped bit does not hide the others. */
-  scan(kind: string): ScannedRecord[]
+  /**
+   * As `list`, but a corrupt row is reported instead of thrown, so that one flipped bit does not hide the others. With a page,
+   * at most `limit` rows whose keys come after `after`.
+   */
+  scan(kind: string, page?: { readonly after: string; readonly limit: number }): ScannedRecord[]
   count(kind: string): number
   /**
    * Every row of every kind as `kind/key` → digest computed from its bytes (not the stored one), and the names of rows whose
