@@ -1,0 +1,1 @@
+export { createAxonSource } from './source.ts'
