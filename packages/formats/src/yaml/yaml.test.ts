@@ -64,6 +64,10 @@ describe('YAML from outside', () => {
     refusal(`a: ${'{b: '.repeat(50_000)}`)
   })
 
+  it('is refused when it makes the library overflow the stack', () => {
+    assert.match(refusal(`  ${'a: b    '.repeat(5000)}\n- c: d\n`).message, /nested deeper/)
+  })
+
   it('is refused for several documents, NaN, infinity, __proto__, keys that are no text, and broken syntax', () => {
     for (const text of ['a: 1\n---\nb: 2\n', 'a: .nan', 'a: -.inf', '__proto__: {a: 1}', '? [a]\n: 1', 'a: "open', '\tb: 1', 'a: b: c'])
       refusal(text)

@@ -34,16 +34,7 @@ export function parseYaml(bytes: Uint8Array, options: YamlOptions): YamlText {
     })
   const text = decode(bytes, file)
   const lines = new LineCounter()
-  // Its own check for duplicate keys compares each key with all before it: 36 s for 600 KB. `checkNodes` does it with a set.
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    schema: 'core',
-    merge: false,
-    resolveKnownTags: false,
-    stringKeys: true,
-    uniqueKeys: false,
-    prettyErrors: false,
-  })
+  const document = parse(text, lines, file)
   const refuse = (reason: string, offset: number): never => {
     const { line, column } = positionAt(lines, offset)
     throw new SomaError('package/invalid-manifest', `${file}:${line}:${column}: ${reason}`, { details: { file, line, column, reason } })
@@ -52,6 +43,26 @@ export function parseYaml(bytes: Uint8Array, options: YamlOptions): YamlText {
   if (fault) refuse(fault.message, fault.pos[0])
   checkNodes(document, refuse)
   return { value: document.toJS(), position: (path) => positionOf(document, lines, path) }
+}
+
+/** The library calls itself for each level: what is deeper than the stack overflows it, in places where the library does not catch it. */
+function parse(text: string, lines: LineCounter, file: string): Document {
+  try {
+    // Its own check for duplicate keys compares each key with all before it: 36 s for 600 KB. `checkNodes` does it with a set.
+    return parseDocument(text, {
+      lineCounter: lines,
+      schema: 'core',
+      merge: false,
+      resolveKnownTags: false,
+      stringKeys: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+    })
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    const reason = `nested deeper than ${JSON_DEPTH_MAX} levels`
+    throw new SomaError('package/invalid-manifest', `${file}: ${reason}`, { details: { file, reason }, cause })
+  }
 }
 
 function decode(bytes: Uint8Array, file: string): string {
