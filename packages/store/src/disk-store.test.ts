@@ -253,18 +253,15 @@ test('a full disk leaves nothing of a blob or a checkpoint, and the bytes of a d
   assert.deepEqual(readdirSync(test.path('tmp')), [])
   assert.deepEqual(blobs.usage(), { blobs: 0, sizeBytes: 0 })
 
-  const partial = await blobs.partial('big')
+  const partial = await blobs.partial('big', { chunkBytes: 1 << 20 })
   await assert.rejects(async () => {
-    for (const chunk of megabytes) await partial.append(chunk)
-    await partial.flush()
+    for (const [chunk, bytes] of megabytes.entries()) await partial.append(chunk, Buffer.from(bytes))
   }, diskFull)
   await partial[Symbol.asyncDispose]()
   assert.throws(() => log.checkpoint(), diskFull)
-  const resumed = await blobs.partial('big')
-  const whole = Buffer.concat(megabytes)
-  assert.ok(resumed.sizeBytes > 1 << 20)
-  assert.equal(`sha256:${await resumed.digest('sha256')}`, digestOf(whole.subarray(0, resumed.sizeBytes)))
-  await assert.rejects(resumed.setValidator('"v2"'), diskFull)
+  const resumed = await blobs.partial('big', { chunkBytes: 1 << 20 })
+  assert.ok(resumed.receivedBytes >= 1 << 20)
+  assert.deepEqual(await resumed.settle(), [])
   await resumed.discard()
   assert.deepEqual(readdirSync(test.path('partials')), [])
 

@@ -56,6 +56,14 @@ export function writeFileDurably(path: string, text: string, folders: { readonly
   }
 }
 
+/** The unit of `stat`'s block counts, whatever the file system's own is. */
+const STAT_BLOCK_BYTES = 512
+
+/** Bytes that a file takes on the disk: less than its size where it has holes. */
+export function diskBytes(file: { readonly size: number; readonly blocks: number } | undefined): number {
+  return file ? Math.min(file.size, file.blocks * STAT_BLOCK_BYTES) : 0
+}
+
 /** Makes the names in a folder durable: a rename or a new file is on disk only after this. */
 export function syncDirectory(path: string): void {
   const descriptor = openSync(path, constants.O_RDONLY)

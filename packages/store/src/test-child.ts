@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { silentLog } from '@soma/core'
 import { createTestClock } from '@soma/testkit/clock'
-import { type Store, openStore } from './index.ts'
+import { type Partial, type Store, openStore } from './index.ts'
 import { testRng } from './test-store.ts'
 
 const [task = '', directory = ''] = process.argv.slice(2)
@@ -28,15 +28,14 @@ const tasks: Record<string, (store: Store) => Promise<void>> = {
     }
   },
 
-  /** Appends to a partial for ever; byte n of it is n modulo 251. */
+  /** Fills the chunks of a partial for ever, two at a time; byte n of it is n modulo 251. */
   async append(store) {
-    const partial = await store.blobs.partial('the download')
+    const partial = await store.blobs.partial('the download', { chunkBytes: 256 * 1024 })
     if (partial.validator === undefined) await partial.restart('"v1"')
-    say(`${partial.sizeBytes} resumed`)
-    for (;;) {
-      const begin = partial.sizeBytes
-      await partial.append(Uint8Array.from({ length: 70_001 }, (_, index) => (begin + index) % 251))
-      say(`${partial.sizeBytes} appended`)
+    say(`${partial.receivedBytes} resumed`)
+    for (let chunk = partial.firstMissing(); ; chunk = partial.firstMissing()) {
+      await Promise.all([fill(partial, chunk), fill(partial, chunk + 1)])
+      say(`${partial.receivedBytes} appended`)
     }
   },
 
@@ -52,6 +51,16 @@ const tasks: Record<string, (store: Store) => Promise<void>> = {
       })(),
     )
   },
+}
+
+async function fill(partial: Partial, chunk: number): Promise<void> {
+  for (let at = partial.filled(chunk); at < partial.chunkBytes; at = partial.filled(chunk)) {
+    const begin = chunk * partial.chunkBytes + at
+    await partial.append(
+      chunk,
+      Uint8Array.from({ length: Math.min(70_001, partial.chunkBytes - at) }, (_, index) => (begin + index) % 251),
+    )
+  }
 }
 
 try {

@@ -123,8 +123,8 @@ export class ChunkFetch {
 
   #startHelpers(): void {
     const { partial } = this.#task
-    const worthIt = partial.chunkCount !== Infinity && partial.chunkCount >= RANGED_CHUNKS_MIN
-    while (worthIt && this.#helpers.size < this.#connectionsMax() - 1) {
+    if (partial.chunkCount === Infinity || partial.chunkCount < RANGED_CHUNKS_MIN) return
+    while (this.#helpers.size < this.#connectionsMax() - 1) {
       const helper = this.#help(this.#helpersStop.signal).finally(() => this.#helpers.delete(helper))
       this.#helpers.add(helper)
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { BlobDigest, Clock } from '@soma/core'
 import { COLLECT_PAGE_BLOBS } from '../limits.ts'
+import { diskBytes } from '../files.ts'
 import type { BlobPlacer } from './blob-placer.ts'
 import { PARTIAL_SUFFIX, JOURNAL_SUFFIX } from './disk-partial.ts'
 import type { LeaseTable } from './lease-table.ts'
@@ -55,7 +56,7 @@ export async function collectPartials(clock: Clock, { directory, ageMs, dryRun, 
     const stats = files.map((path) => statSync(path, { throwIfNoEntry: false }))
     const touchedAt = Math.max(...stats.map((stat) => stat?.mtimeMs ?? 0))
     if (touchedAt > clock.now() - ageMs) continue
-    freedBytes += stats.reduce((sum, stat) => sum + (stat?.size ?? 0), 0)
+    freedBytes += stats.reduce((sum, stat) => sum + diskBytes(stat), 0)
     if (!dryRun) for (const path of files) rmSync(path, { force: true })
   }
   return freedBytes

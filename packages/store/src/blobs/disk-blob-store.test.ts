@@ -214,7 +214,8 @@ test('adopting copies a file that stays its owner’s, and moves one that is giv
     const path = join(folder, 'file')
     writeFileSync(path, 'contents', { mode: 0o644 })
     const stored = await blobs.adopt(path, { expected: { digest: digestOf('contents'), sizeBytes: 8 } })
-    assert.deepEqual(stored, { digest: digestOf('contents'), sizeBytes: 8 })
+    assert.ok(['reflink', 'copy'].includes(stored.how))
+    assert.deepEqual({ ...stored, how: '' }, { digest: digestOf('contents'), sizeBytes: 8, how: '' })
     writeFileSync(path, 'changed later')
     assert.equal(await blobs.hash(stored.digest), stored.digest)
 
@@ -257,9 +258,9 @@ test('collecting removes what nobody references or holds, and nothing else', asy
   writeFileSync(test.path('blobs', 'sha256', 'stray'), 'not a folder')
   const lease = blobs.lease([held])
   const again = blobs.lease([held])
-  assert.deepEqual(await blobs.collect({ dryRun: true }), { blobs: [garbage], freedBytes: 7 })
+  assert.deepEqual(await blobs.collect({ dryRun: true }), { blobs: [garbage], freedBytes: 7, partialBytes: 0 })
   assert.ok(blobs.has(garbage))
-  assert.deepEqual(await blobs.collect({}), { blobs: [garbage], freedBytes: 7 })
+  assert.deepEqual(await blobs.collect({}), { blobs: [garbage], freedBytes: 7, partialBytes: 0 })
   lease[Symbol.dispose]()
   lease[Symbol.dispose]()
   assert.deepEqual((await blobs.collect({})).blobs, [])
@@ -285,6 +286,34 @@ test('what is there is counted after a restart, and kept count of', async () => 
   assert.deepEqual(blobs.usage(), { blobs: 0, sizeBytes: 0 })
 })
 
+test('adopting by link makes no second copy, and leaves the owner’s name and mode alone', async () => {
+  await using test = await TestStore.create()
+  const { blobs } = test.store
+  const cache = test.path('cache')
+  mkdirSync(cache)
+  writeFileSync(join(cache, 'blob'), 'weights', { mode: 0o640 })
+  symlinkSync('blob', join(cache, 'model.gguf'))
+  using lease = blobs.lease([])
+  const adopted = await blobs.adopt(join(cache, 'model.gguf'), { link: true, lease })
+  assert.deepEqual(adopted, { digest: digestOf('weights'), sizeBytes: 7, how: 'hardlink' })
+  const [own, theirs] = [statSync(blobs.path(adopted.digest)), statSync(join(cache, 'blob'))]
+  assert.deepEqual([own.ino, theirs.mode & 0o777, theirs.nlink], [theirs.ino, 0o640, 2])
+  assert.equal((await blobs.adopt(join(cache, 'blob'), { link: true, lease })).how, 'stored')
+  await assert.rejects(blobs.adopt(join(cache, 'blob'), { link: true, expected: { digest: digestOf('other') } }), (error) =>
+    isSomaError(error, 'package/hash-mismatch'),
+  )
+  lease[Symbol.dispose]()
+  await blobs.collect({})
+  assert.equal(readFileSync(join(cache, 'blob'), 'utf8'), 'weights')
+  const elsewhere = '/dev/shm'
+  if (statSync(elsewhere, { throwIfNoEntry: false })?.dev === theirs.dev) return
+  const far = join(mkdtempSync(join(elsewhere, 'soma-adopt-')), 'far')
+  writeFileSync(far, 'weights')
+  assert.ok(['reflink', 'copy'].includes((await blobs.adopt(far, { link: true })).how))
+  rmSync(join(far, '..'), { recursive: true })
+  assert.deepEqual(drafts(test), [])
+})
+
 test('writers and a collector at work on the same blobs: none that was committed or leased is lost', async () => {
   await using test = await TestStore.create()
   const { store } = test
@@ -296,7 +325,9 @@ test('writers and a collector at work on the same blobs: none that was committed
   }
   const download = async (key: string, content: Buffer, options: BlobWriteOptions) => {
     await using partial = await store.blobs.partial(key)
-    await partial.append(content)
+    await partial.setSize(content.length)
+    await partial.append(0, Buffer.from(content))
+    await partial.settle()
     return await partial.commit(options)
   }
   const writer = async (name: string, step: number) => {
@@ -332,7 +363,7 @@ test('downloads that nobody holds or has touched for a week are given up', async
   const begin = async (key: string) => {
     const partial = await blobs.partial(key)
     await partial.restart('"v"')
-    await partial.append(bytes(100))
+    await partial.append(0, bytes(100))
     return partial
   }
   await (await begin('old'))[Symbol.asyncDispose]()
@@ -342,20 +373,22 @@ test('downloads that nobody holds or has touched for a week are given up', async
   const day = 24 * 60 * 60 * 1000
   const touched = new Date(now - 2 * day)
   for (const name of readdirSync(test.path('partials'))) utimesSync(test.path('partials', name), touched, touched)
-  assert.deepEqual(await blobs.collect({}), { blobs: [], freedBytes: 0 })
+  assert.deepEqual(await blobs.collect({}), { blobs: [], freedBytes: 0, partialBytes: 0 })
   const young = await blobs.partial('young')
   utimesSync(young.path, new Date(now), new Date(now))
   await young[Symbol.asyncDispose]()
   const { freedBytes } = await blobs.collect({ dryRun: true, partialAgeMs: day })
   assert.ok(freedBytes > 100)
-  assert.deepEqual(await blobs.collect({ partialAgeMs: day }), { blobs: [], freedBytes })
+  assert.deepEqual(await blobs.collect({ partialAgeMs: day }), { blobs: [], freedBytes, partialBytes: freedBytes })
   for (const [key, sizeBytes] of [
     ['old', 0],
     ['young', 100],
   ] as const) {
     await using partial = await blobs.partial(key)
-    assert.equal(partial.sizeBytes, sizeBytes)
+    assert.equal(partial.receivedBytes, sizeBytes)
   }
+  await open.setSize(100)
+  assert.deepEqual(await open.settle(), [])
   assert.equal(await open.digest('sha1'), hash('sha1', bytes(100)))
   await open.discard()
 })

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { copyFile, constants, link, lstat, open, realpath, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type BlobDigest, type Clock, SomaError, throwIfAborted } from '@soma/core'
-import { hasErrorCode, translateFileError } from '../files.ts'
+import { diskBytes, hasErrorCode, translateFileError } from '../files.ts'
 import { PARTIAL_AGE_MS_DEFAULT } from '../limits.ts'
 import { type BlobFolders, blobDigest } from './blob-folders.ts'
 import { BlobPlacer, type Usage } from './blob-placer.ts'
@@ -21,9 +21,6 @@ export interface BlobStoreDeps {
   /** Every blob some record refers to, as of now. */
   readonly referenced: () => ReadonlySet<string>
 }
-
-/** The unit of `stat`'s block counts, whatever the file system's own is. */
-const STAT_BLOCK_BYTES = 512
 
 /** Who holds a blob from before it is there. */
 type Holders = ReadonlyArray<BlobLease | undefined>
@@ -148,8 +145,7 @@ export class DiskBlobStore implements BlobStore {
   }
 
   partialBytes(key: string): number {
-    const file = statSync(join(this.#folders.partials, hash('sha256', key) + PARTIAL_SUFFIX), { throwIfNoEntry: false })
-    return file ? Math.min(file.size, file.blocks * STAT_BLOCK_BYTES) : 0
+    return diskBytes(statSync(join(this.#folders.partials, hash('sha256', key) + PARTIAL_SUFFIX), { throwIfNoEntry: false }))
   }
 
   async link(digest: BlobDigest, path: string): Promise<'hardlink' | 'reflink' | 'copy'> {
