@@ -1,7 +1,9 @@
 import type { Source, SourceDeps } from '@soma/spec'
+import { createAxonSource } from '@soma/source-axon'
 import { createFileSource } from '@soma/source-file'
 import { createHuggingFaceSource } from '@soma/source-huggingface'
 import { createNpmSource } from '@soma/source-npm'
+import { createOllamaSource } from '@soma/source-ollama'
 import { createOciSource } from '@soma/source-oci'
 import { createPypiSource } from '@soma/source-pypi'
 import { createUrlSource } from '@soma/source-url'
@@ -9,9 +11,16 @@ import { type UserSourceFile, createUserSources } from './user-sources.ts'
 
 /** Every place that models can be installed from. */
 function builtInSources(deps: SourceDeps): readonly Source[] {
-  return [createFileSource, createUrlSource, createHuggingFaceSource, createNpmSource, createOciSource, createPypiSource].map((create) =>
-    create(deps),
-  )
+  return [
+    createFileSource,
+    createUrlSource,
+    createHuggingFaceSource,
+    createOllamaSource,
+    createNpmSource,
+    createOciSource,
+    createPypiSource,
+    createAxonSource,
+  ].map((create) => create(deps))
 }
 
 /** Those that come with Soma, then the user's own; of these it is known which file they are. */

@@ -1,4 +1,5 @@
 export { type ArchiveFiles, tarGzOf, tarOf, zipOf } from './archives.ts'
+export { type AxonRegistryOptions, type AxonVersion, axonRegistry } from './axon-registry.ts'
 export {
   type Fault,
   answers,
@@ -19,6 +20,7 @@ export { type FaultyServer, type SeenRequest, createFaultyServer } from './fault
 export { type HubModel, type HubOptions, gitOid, huggingFaceHub } from './huggingface-hub.ts'
 export { type NpmPackage, type NpmRegistryOptions, type NpmVersion, npmRegistry } from './npm-registry.ts'
 export { type OciArtifact, type OciIndexOf, type OciLayer, type OciRegistryOptions, ociRegistry } from './oci-registry.ts'
+export { type OllamaModel, ollamaManifest, ollamaRegistry } from './ollama-registry.ts'
 export { type PypiFile, type PypiIndexOptions, pypiIndex } from './pypi-index.ts'
 export { type Reply } from './reply.ts'
 export { type Content, type Repeated, type Served, type ServedFile, type ServedRequest } from './served-file.ts'

@@ -33,6 +33,13 @@ export function createTestSource(create: CreateSource, env: SourceDeps['env'] = 
   const logged: LogRecord[] = []
   const log: Log = createLog({ level: 'debug', clock: systemClock, write: (record) => logged.push(record) })
   const fetch = createHttpFetch({ env, log, clock: systemClock, userAgent: 'soma-test' })
-  const deps: SourceDeps = Object.freeze({ fetch, clock: systemClock, rng: createSeededRng(1), log, memoryBytes: 16 * 1024 ** 3, env: Object.freeze({ ...env }) })
+  const deps: SourceDeps = Object.freeze({
+    fetch,
+    clock: systemClock,
+    rng: createSeededRng(1),
+    log,
+    memoryBytes: 16 * 1024 ** 3,
+    env: Object.freeze({ ...env }),
+  })
   return { source: create(deps), logged, [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose]() }
 }

@@ -1,0 +1,1 @@
+export { createOllamaSource } from './source.ts'
