@@ -28,13 +28,14 @@ interface Parts {
   readonly selector: string | undefined
 }
 
-/** `hf/a/b@main:onnx` → `hf/a/b`, `main`, `onnx`. An @ that begins a name (`npm/@scope/x`) and the port of a host belong to the base. */
+/** `hf/a/b@main:onnx` → `hf/a/b`, `main`, `onnx`. An @ that begins a name (`npm/@scope/x`) and a host's port belong to the base. */
 export function splitReference(reference: string): Parts {
   const at = reference.search(/(?<=[^/])@/)
-  const whole = at < 0 ? reference : reference.slice(0, at)
-  const [, version, afterVersion] = /^@(sha256:[0-9a-f]*|[^:]*)(?::(.*))?$/.exec(at < 0 ? '' : reference.slice(at)) ?? []
-  const [, base = whole, afterBase] = /^(.*?[^/:]*):([^/]*)$/.exec(whole) ?? []
-  return { base, version, selector: afterVersion ?? afterBase }
+  const [whole, rest] = at < 0 ? [reference, ''] : [reference.slice(0, at), reference.slice(at + 1)]
+  const [, version, afterVersion] = /^(sha256:[0-9a-f]*|[^:]*)(?::(.*))?$/s.exec(rest) ?? []
+  const colon = whole.search(/:(?!\d+\/)/)
+  const [base, afterBase] = colon < 0 ? [whole, undefined] : [whole.slice(0, colon), whole.slice(colon + 1)]
+  return { base, version: at < 0 ? undefined : version, selector: afterVersion ?? afterBase }
 }
 
 /**
