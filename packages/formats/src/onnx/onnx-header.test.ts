@@ -120,6 +120,81 @@ describe('ONNX header', () => {
       )
   })
 
+  it('counts weights and their bytes by type, those of inner graphs too', async () => {
+    const header = await read(slowModel(8, 2))
+    assert.equal(header.parameters, 64)
+    assert.deepEqual(Object.fromEntries(header.typeHistogram), { float32: 256 })
+    const weights = (elementType: number, ...sizes: number[]): Buffer =>
+      message(5, message(1, ...sizes.map(varint)), number(2, elementType), message(8, `w${elementType}`))
+    const inner = message(6, weights(1, 10))
+    const several = await read(
+      model(8, weights(22, 3, 3), weights(8, 5), weights(99, 7), weights(1), message(1, message(5, inner)), port(12, 'y', tensorType(1))),
+    )
+    assert.equal(several.parameters, 9 + 5 + 7 + 1 + 10)
+    assert.deepEqual(Object.fromEntries(several.typeHistogram), { int4: 5, string: 0, 'element type 99': 0, float32: 44 })
+  })
+
+  it('reads metadata and operator sets, whatever their names', async () => {
+    const entry = (key: string, value: string): Buffer => message(14, message(1, key), message(2, value))
+    const bytes = Buffer.concat([
+      model(8, port(12, 'y', tensorType(1)), port(12, '__proto__', message(4, 'x'.slice(1)))),
+      entry('license', 'MIT'),
+      entry('__proto__', 'x'),
+      message(8, message(1, 'ai.onnx.ml'), number(2, 3)),
+      message(8, message(1, '__proto__'), number(2, 1)),
+    ])
+    const header = await read(bytes)
+    assert.deepEqual(
+      [...header.metadata],
+      [
+        ['license', 'MIT'],
+        ['__proto__', 'x'],
+      ],
+    )
+    assert.deepEqual(Object.entries(header.opsets), [
+      ['', 17],
+      ['ai.onnx.ml', 3],
+      ['__proto__', 1],
+    ])
+    assert.deepEqual(Object.entries(header.unsupported), [['__proto__', 'sequence']])
+    assert.equal(onnxSignature(header), null)
+  })
+
+  it('refuses data that is not as long as dimensions and type say, and dimensions that overflow', async () => {
+    const tensor = (data: Buffer, ...sizes: Array<number | bigint>): Buffer =>
+      model(8, message(5, ...sizes.map((size) => number(1, size)), number(2, 1), message(8, 'w'), message(9, data)))
+    await read(tensor(Buffer.alloc(24), 2, 3))
+    for (const [bytes, sizes] of [
+      [23, [2, 3]],
+      [0, [1]],
+      [4, [2n ** 40n, 2n ** 40n]],
+      [4, [-1]],
+      [4, [2n ** 62n]],
+    ] as const)
+      await assert.rejects(read(tensor(Buffer.alloc(bytes), ...sizes)), { code: 'package/invalid-model' })
+  })
+
+  it('refuses files with weights that are too short for what is taken from them', async () => {
+    const entry = (key: string, value: string): Buffer => message(13, message(1, key), message(2, value))
+    const weights = (...entries: Buffer[]): Buffer =>
+      model(8, message(5, number(1, 10), number(2, 1), message(8, 'w'), entry('location', 'w.bin'), ...entries, number(14, 1)))
+    const check = async (bytes: Buffer, sizeBytes: number): Promise<void> =>
+      checkOnnxExternalData('m.onnx', await read(bytes, 'm.onnx'), () => sizeBytes)
+    await check(weights(entry('offset', '100'), entry('length', '40')), 140)
+    await check(weights(), 40)
+    for (const [bytes, sizeBytes] of [
+      [weights(entry('offset', '100'), entry('length', '40')), 139],
+      [weights(entry('offset', '100')), 139],
+      [weights(), 39],
+      [weights(entry('length', '44')), 1000],
+      [weights(entry('offset', '-4')), 1000],
+      [weights(entry('offset', '0x10')), 1000],
+      [weights(entry('offset', '9007199254740991')), 1000],
+      [weights(entry('offset', '99999999999999999999')), 1000],
+    ] as const)
+      await assert.rejects(check(bytes, sizeBytes), (error) => isSomaError(error, 'package/invalid-model'))
+  })
+
   it('names file and offset of a cut at every byte', async () => {
     const whole = arithmeticModel()
     for (let bytes = 0; bytes < whole.byteLength; bytes++) {
