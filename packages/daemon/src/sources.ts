@@ -2,6 +2,8 @@ import type { Source, SourceDeps } from '@soma/spec'
 import { createAxonSource } from '@soma/source-axon'
 import { createFileSource } from '@soma/source-file'
 import { createHuggingFaceSource } from '@soma/source-huggingface'
+import { createKaggleSource, createTfhubSource } from '@soma/source-kaggle'
+import { createModelScopeSource } from '@soma/source-modelscope'
 import { createNpmSource } from '@soma/source-npm'
 import { createOllamaSource } from '@soma/source-ollama'
 import { createOciSource } from '@soma/source-oci'
@@ -16,10 +18,13 @@ function builtInSources(deps: SourceDeps): readonly Source[] {
     createUrlSource,
     createHuggingFaceSource,
     createOllamaSource,
+    createModelScopeSource,
     createNpmSource,
     createOciSource,
     createPypiSource,
     createAxonSource,
+    createKaggleSource,
+    createTfhubSource,
   ].map((create) => create(deps))
 }
 

@@ -18,6 +18,8 @@ export {
 export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from './docker-registry.ts'
 export { type FaultyServer, type SeenRequest, createFaultyServer } from './faulty-server.ts'
 export { type HubModel, type HubOptions, gitOid, huggingFaceHub } from './huggingface-hub.ts'
+export { type ModelScopeModel, modelScopeHub } from './modelscope-hub.ts'
+export { type KaggleOptions, type KaggleVariation, kaggleModels } from './kaggle.ts'
 export { type NpmPackage, type NpmRegistryOptions, type NpmVersion, npmRegistry } from './npm-registry.ts'
 export { type OciArtifact, type OciIndexOf, type OciLayer, type OciRegistryOptions, ociRegistry } from './oci-registry.ts'
 export { type OllamaModel, ollamaManifest, ollamaRegistry } from './ollama-registry.ts'

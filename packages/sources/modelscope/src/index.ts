@@ -1,0 +1,1 @@
+export { createModelScopeSource } from './source.ts'
