@@ -33,7 +33,7 @@ export async function checkNpy(reader: ByteReader, options: PickleScanOptions = 
   const begin = cursor.offset
   if (OBJECT_DESCR.test(header)) return (await scanPickle(reader, { ...options, begin })).findings
   const sizeBytes = plainBytes(header)
-  if (sizeBytes === null) return scanMaybePickle(reader, { ...options, begin })
+  if (sizeBytes === null) return (await scanMaybePickle(reader, { ...options, begin })).findings
   if (sizeBytes > cursor.remaining) throw cursor.invalid(`${sizeBytes} bytes of the array`, cursor.remaining)
   return []
 }

@@ -4,17 +4,26 @@ import type { PickleFinding } from './machine.ts'
 import { type PickleScanOptions, scanPickle } from './scan.ts'
 import { unsafePickle } from './unsafe-pickle.ts'
 
+/** What became of a file that may be a pickle. */
+export interface MaybePickle {
+  /** It is one from its begin to its end, or would do something on the way to where it is none. */
+  readonly isPickle: boolean
+  /** Empty unless `allowUnsafe`. */
+  readonly findings: readonly PickleFinding[]
+}
+
 /**
  * Checks a file that may be a pickle, or just bytes: its name does not tell, and an unpickler that is given it would run up to
  * the first byte that is no opcode. So does this.
- * @returns what was found, when `allowUnsafe`.
  * @throws {SomaError} `package/unsafe-pickle`.
  */
-export async function scanMaybePickle(reader: ByteReader, options: PickleScanOptions = {}): Promise<readonly PickleFinding[]> {
-  const findings = (await collect(reader, options)).filter(options.allowUnsafe ? () => true : namesSomething)
+export async function scanMaybePickle(reader: ByteReader, options: PickleScanOptions = {}): Promise<MaybePickle> {
+  const { isPickle, findings: all } = await collect(reader, options)
+  const declared = await beginsWithProtocol(reader, options.begin ?? 0)
+  const findings = declared ? all : all.filter(namesSomething)
   const [first] = findings
   if (first && !options.allowUnsafe) throw unsafePickle(reader.name, first)
-  return findings
+  return { isPickle: isPickle || findings.length > 0, findings }
 }
 
 /** Bytes that only look like opcodes may well seem to call nothing, or an extension. */
@@ -22,11 +31,18 @@ function namesSomething({ global, opcode }: PickleFinding): boolean {
   return global !== null || opcode === 'STACK_GLOBAL'
 }
 
-async function collect(reader: ByteReader, options: PickleScanOptions): Promise<readonly PickleFinding[]> {
+/** `PROTO` and a version: what Python has written since protocol 2. */
+async function beginsWithProtocol(reader: ByteReader, begin: number): Promise<boolean> {
+  if (reader.sizeBytes < begin + 2) return false
+  const [opcode = 0, version = 0] = await reader.read(begin, begin + 2)
+  return opcode === 0x80 && version >= 2 && version <= 5
+}
+
+async function collect(reader: ByteReader, options: PickleScanOptions): Promise<MaybePickle> {
   try {
-    return (await scanPickle(reader, { ...options, allowUnsafe: true })).findings
+    return { isPickle: true, findings: (await scanPickle(reader, { ...options, allowUnsafe: true })).findings }
   } catch (error) {
-    if (isSomaError(error, 'package/invalid-model')) return []
+    if (isSomaError(error, 'package/invalid-model')) return { isPickle: false, findings: [] }
     throw error
   }
 }

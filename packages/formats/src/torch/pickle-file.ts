@@ -30,7 +30,10 @@ export async function inspectPickleFile(reader: ByteReader, options: ArchiveOpti
   const hidden = await hiddenFinding(reader)
   if (hidden && !options.allowUnsafe) throw unsafePickle(reader.name, hidden)
   if (hidden) return plain('pickle', [hidden])
-  if (reader.name.toLowerCase().endsWith('.bin')) return plain('raw', await scanMaybePickle(reader, options))
+  if (reader.name.toLowerCase().endsWith('.bin')) {
+    const { isPickle, findings } = await scanMaybePickle(reader, options)
+    return plain(isPickle ? 'pickle' : 'raw', findings)
+  }
   return plain('pickle', (await scanPickle(reader, options)).findings)
 }
 
