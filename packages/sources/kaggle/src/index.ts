@@ -1,0 +1,1 @@
+export { createKaggleSource, createTfhubSource } from './source.ts'
