@@ -155,7 +155,7 @@ describe('model search', () => {
     const nothing = await run('model search xyz', { 'model.search': () => ({ hits: [], sources: sources.slice(0, 1) }) })
     assert.deepEqual([nothing.exitCode, nothing.stdout], [0, lines('nothing found for "xyz"')])
     const nobody = await run('model search xyz', { 'model.search': () => ({ hits: [], sources: sources.slice(1) }) })
-    assert.equal(nobody.exitCode, 69)
+    assert.deepEqual([nobody.exitCode, nobody.stdout], [69, lines('no source answered')])
   })
 
   test('wants a number for --limit', async () => {
@@ -204,7 +204,7 @@ test('model info shows the choice, how to take another, and what is here already
       'task       text-generation',
       'format     gguf',
       'engines    none here loads it',
-      'size       400 MB in 2 files, 100 MB of it here already; 2.0 GB free',
+      'size       400 MB, 2 files, 100 MB of it here already; 2.0 GB free',
       'installed  as small',
       'warning: the model card says nothing of a licence',
       '',
@@ -532,6 +532,13 @@ test('model du explains who uses what, and gc what went', async () => {
   )
 })
 
+test('model gc with nothing to do says so', async () => {
+  assert.equal(
+    (await run('model gc', { 'model.collect': () => ({ freedBytes: 0, blobs: 0, versions: [] }) })).stdout,
+    lines('nothing to remove'),
+  )
+})
+
 describe('archives', () => {
   const packed: Answers = { 'model.pack': streams({ path: '/x/ocr.axon', sizeBytes: 1000, digest: digest('a') }) }
   const pathAsked = ({ asked }: { asked: Asked }): unknown => (asked[0]?.[1] as { path: string } | undefined)?.path
@@ -596,7 +603,10 @@ describe('model sign', () => {
       'key.remove': () => ({ key }),
       'key.list': () => ({ keys: [key] }),
     }
-    assert.match((await run('key create release', answers)).stdout, /^release\nid +f+\nalgorithms +ed25519 and ml-dsa-65\ncan sign +yes\n/)
+    assert.match(
+      (await run('key create release', answers)).stdout,
+      /^release\nid +f+\nalgorithms +ed25519 and ml-dsa-65\ncan sign +yes\ntrusted +yes\nsince +.*\n$/,
+    )
     assert.equal((await run('key show release --pem', answers)).stdout, publicPem)
     assert.match((await run('key list', answers)).stdout, /^NAME +TRUSTED +SIGNS.*\nrelease +yes +yes/)
     const file = join(folder, 'key.pem')

@@ -169,7 +169,7 @@ const commands: readonly CommandEntry[] = [
   },
   {
     path: 'key show',
-    summary: 'Show a key with its public half',
+    summary: 'Show a key, or its public half',
     load: async () => (await import('./key/show.ts')).command,
   },
   {

@@ -94,14 +94,15 @@ describe('candidates', () => {
 
 const has = (shell: string): boolean => spawnSync(shell, ['--version']).status === 0
 const checks = { bash: ['--norc', '-n'], zsh: ['-n'], fish: ['--no-execute'] } as const
-for (const shell of ['bash', 'zsh', 'fish'] as const)
-  test(`the ${shell} script is valid`, { skip: has(shell) ? false : `${shell} is not installed` }, (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'soma-complete-'))
-    t.after(() => rmSync(folder, { recursive: true }))
-    const script = join(folder, `soma.${shell}`)
-    writeFileSync(script, completionScripts('soma')[shell])
-    execFileSync(shell, [...checks[shell], script])
-  })
+for (const name of ['soma', 'axon'])
+  for (const shell of ['bash', 'zsh', 'fish'] as const)
+    test(`the ${shell} script of ${name} is valid`, { skip: has(shell) ? false : `${shell} is not installed` }, (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'soma-complete-'))
+      t.after(() => rmSync(folder, { recursive: true }))
+      const script = join(folder, `${name}.${shell}`)
+      writeFileSync(script, completionScripts(name)[shell])
+      execFileSync(shell, [...checks[shell], script])
+    })
 
 test('bash completes what soma answers', { skip: has('bash') ? false : 'bash is not installed' }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'soma-complete-'))

@@ -25,11 +25,16 @@ export function formatTable<Row>(rows: readonly Row[], all: readonly Column<Row>
     Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
   )
   const widths = fit(natural, columns, terminal.width)
-  const join = (line: readonly string[], finish: (text: string, column: Column<Row>, index: number) => string): string =>
+  const join = (line: readonly string[], finish: (text: string, column: Column<Row>) => string): string =>
     line
-      .map((cell, index) =>
-        finish(pad(truncate(cell, widths[index] ?? 0), widths[index] ?? 0, columns[index]?.align), columns[index] as Column<Row>, index),
-      )
+      .map((cell, index) => {
+        const column = columns[index] as Column<Row>
+        const width = widths[index] ?? 0
+        const text = truncate(cell, width)
+        // Spaces after the last column would be marked and copied, and wrap where the terminal is narrower.
+        const isLast = index === columns.length - 1 && column.align !== 'right'
+        return finish(isLast ? text : pad(text, width, column.align), column)
+      })
       .join(GAP)
       .trimEnd()
   const header = join(

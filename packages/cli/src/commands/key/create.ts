@@ -8,8 +8,8 @@ export const command = defineCommand<[name: string]>({
   async run(ctx, { args: [name] }) {
     const client = await ctx.connect()
     const output = await client.call('key.create', { name }, { signal: ctx.signal })
-    ctx.show(output, ({ key, publicPem }) => [...describeKey(key, ctx), '', publicPem.trimEnd()])
+    ctx.show(output, ({ key }) => describeKey(key, ctx))
     if (ctx.globals.json !== true)
-      ctx.terminal.note(`Others check what it signs once they have its public half: soma key import ${name} <file>`)
+      ctx.terminal.note(`Others need its public half (soma key show ${name} --pem), and import it with soma key import.`)
   },
 })

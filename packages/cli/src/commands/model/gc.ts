@@ -18,12 +18,15 @@ export const command = defineCommand<[], Options>({
   async run(ctx, { options: { dryRun = false, versions = false, partials = false } }) {
     const client = await ctx.connect()
     const output = await client.call('model.collect', { dryRun, versions, partials }, { signal: ctx.signal })
-    ctx.show(output, ({ freedBytes, blobs, versions }) => [
-      ...versions.map(
-        ({ name, version, installedAt }) =>
-          `${dryRun ? 'would remove' : 'removed'} ${name} ${version} (installed ${formatDate(installedAt)})`,
-      ),
-      `${plural(blobs, 'file')} of no model ${dryRun ? 'would go' : 'went'}, ${formatBytes(freedBytes)} ${dryRun ? 'would be free' : 'freed'}`,
-    ])
+    ctx.show(output, ({ freedBytes, blobs, versions }) => {
+      if (blobs === 0 && versions.length === 0 && freedBytes === 0) return ['nothing to remove']
+      return [
+        ...versions.map(
+          ({ name, version, installedAt }) =>
+            `${dryRun ? 'would remove' : 'removed'} ${name} ${version} (installed ${formatDate(installedAt)})`,
+        ),
+        `${plural(blobs, 'file')} of no model ${dryRun ? 'would go' : 'went'}, ${formatBytes(freedBytes)} ${dryRun ? 'would be free' : 'freed'}`,
+      ]
+    })
   },
 })

@@ -47,9 +47,9 @@ function fieldsOf(info: Info): Array<readonly [string, string]> {
 
 /** What it takes, and what of that has to come. */
 function formatSize({ sizeBytes, storedBytes, freeBytes, files }: Info): string {
-  const size = sizeBytes === null ? 'not all sizes are known' : formatBytes(sizeBytes)
+  const size = sizeBytes === null ? 'unknown' : formatBytes(sizeBytes)
   const stored = storedBytes > 0 ? `, ${formatBytes(storedBytes)} of it here already` : ''
-  return `${size} in ${plural(files.length, 'file')}${stored}; ${formatBytes(freeBytes)} free`
+  return `${size}, ${plural(files.length, 'file')}${stored}; ${formatBytes(freeBytes)} free`
 }
 
 type Choice = NonNullable<Info['choice']>

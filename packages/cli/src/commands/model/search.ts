@@ -1,4 +1,4 @@
-import { type ErrorCode, SomaError, errorCodes } from '@soma/core'
+import { SomaError, errorCodes } from '@soma/core'
 import type { CallOutput } from '@soma/spec'
 import { type CommandContext, collect, defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
@@ -36,15 +36,14 @@ export const command = defineCommand<[words: readonly string[]], Options>({
       ...(source && { sources: [...source] }),
     }
     const output = await client.call('model.search', input, { signal: ctx.signal })
-    ctx.show(output, ({ hits }) =>
-      hits.length === 0 ? [`nothing found for "${inline(input.query)}"`] : formatTable(hits, columns(ctx), ctx.terminal),
-    )
+    ctx.show(output, ({ hits }) => {
+      if (hits.length > 0) return formatTable(hits, columns(ctx), ctx.terminal)
+      return [failed(output) ? 'no source answered' : `nothing found for "${inline(input.query)}"`]
+    })
     noteFailures(output, ctx)
-    return failed(output) ? errorCodes[unavailable].exit : 0
+    return failed(output) ? errorCodes['source/unavailable'].exit : 0
   },
 })
-
-const unavailable: ErrorCode = 'source/unavailable'
 
 function readCount(text: string): number {
   if (/^[1-9]\d{0,2}$/.test(text)) return Number(text)

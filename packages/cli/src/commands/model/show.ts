@@ -33,17 +33,18 @@ async function withSignature(ctx: CommandContext, shown: Shown): Promise<Shown> 
 function render(shown: Shown, { terminal }: CommandContext): string[] {
   const { model, files, knowledge } = shown
   const { paint } = terminal
-  return [
-    `${paint.bold(model.name)} ${model.version}`,
-    ...wrap(inline(knowledge?.summary ?? ''), terminal.width),
-    ...formatFields(fieldsOf(shown), paint),
-    ...(knowledge?.warnings ?? []).map((warning) => paint.yellow(`warning: ${inline(warning)}`)),
-    '',
-    ...formatTable(files, fileColumns, terminal),
-    '',
-    ...versionsOf(shown, terminal),
-    ...signatureOf(shown, terminal),
+  const sections = [
+    [
+      `${paint.bold(model.name)} ${model.version}`,
+      ...wrap(inline(knowledge?.summary ?? ''), terminal.width),
+      ...formatFields(fieldsOf(shown), paint),
+      ...(knowledge?.warnings ?? []).map((warning) => paint.yellow(`warning: ${inline(warning)}`)),
+    ],
+    formatTable(files, fileColumns, terminal),
+    shown.versions.length === 0 ? [] : formatTable(shown.versions, versionColumns, terminal),
+    signatureOf(shown, terminal),
   ]
+  return sections.filter((section) => section.length > 0).flatMap((section, index) => (index === 0 ? section : ['', ...section]))
 }
 
 function fieldsOf({ model, knowledge, signers }: Shown): Array<readonly [string, string]> {
@@ -79,10 +80,6 @@ const versionColumns: ReadonlyArray<Column<Shown['versions'][number]>> = [
   { title: 'digest', value: ({ digest }) => digest, shrinks: true },
   { title: 'from', value: ({ reference }) => reference, shrinks: true, optional: true },
 ]
-
-function versionsOf({ versions }: Shown, terminal: CommandContext['terminal']): string[] {
-  return versions.length === 0 ? [] : [...formatTable(versions, versionColumns, terminal), '']
-}
 
 const tensorColumns: ReadonlyArray<Column<{ readonly spec: TensorSpec; readonly way: string }>> = [
   { title: '', value: ({ way }) => way },

@@ -13,8 +13,8 @@ export const command = defineCommand({
 
 const columns: ReadonlyArray<Column<CallOutput<'source.list'>['sources'][number]>> = [
   { title: 'source', value: ({ scheme }) => scheme },
-  { title: 'what it is', value: ({ title }) => title, shrinks: true },
-  { title: 'example', value: ({ example }) => example },
+  { title: 'what it is', value: ({ title }) => title },
+  { title: 'example', value: ({ example }) => example, shrinks: true },
   {
     title: 'also',
     value: ({ searchable, publishable }) => [searchable ? 'search' : '', publishable ? 'publish' : ''].filter(Boolean).join(', '),
