@@ -1,4 +1,4 @@
-import { type Clock, SomaError, toSomaError } from '@soma/core'
+import { type Clock, SomaError, abortError, toSomaError } from '@soma/core'
 import type { CallContext, CallOutput, EngineDescriptor, HostFacts, SearchHit, Source, ValidInput } from '@soma/spec'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { SEARCH_HITS_PER_SOURCE, SEARCH_MS_MAX } from './limits.ts'
@@ -53,16 +53,16 @@ function sourcesToAsk(sources: readonly Source[], { sources: named }: ValidInput
   )
 }
 
-async function ask({ clock }: SearchDeps, source: Source, query: string, signal: AbortSignal): Promise<Answer> {
+async function ask({ clock }: SearchDeps, source: Source, query: string, caller: AbortSignal): Promise<Answer> {
   const beganAt = clock.monotonic()
   const late = new AbortController()
-  const { promise: tooLate, reject } = Promise.withResolvers<never>()
-  // It may take no notice of its signal: it is not waited for then.
-  using _timer = clock.schedule(SEARCH_MS_MAX, () => {
-    const error = new SomaError('call/timeout', `no answer within ${SEARCH_MS_MAX / 1000} s`)
-    late.abort(error)
-    reject(error)
-  })
+  using _timer = clock.schedule(SEARCH_MS_MAX, () =>
+    late.abort(new SomaError('call/timeout', `no answer within ${SEARCH_MS_MAX / 1000} s`)),
+  )
+  const signal = AbortSignal.any([caller, late.signal])
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(abortError(signal)), { once: true })
+  ended.catch(() => undefined)
   const told = (found: readonly SearchHit[], error: string | null): Answer => ({
     source: source.scheme,
     hits: found.length,
@@ -72,8 +72,10 @@ async function ask({ clock }: SearchDeps, source: Source, query: string, signal:
   })
   try {
     if (!source.search) return told([], 'it cannot be searched')
-    const search = source.search(query, { limit: SEARCH_HITS_PER_SOURCE, signal: AbortSignal.any([signal, late.signal]) })
-    return told((await Promise.race([search, tooLate])).slice(0, SEARCH_HITS_PER_SOURCE), null)
+    const search = source.search(query, { limit: SEARCH_HITS_PER_SOURCE, signal })
+    // It may take no notice of its signal: it is not waited for then.
+    const hits = await Promise.race([search, ended])
+    return told(hits.slice(0, SEARCH_HITS_PER_SOURCE), null)
   } catch (error) {
     return told([], toSomaError(error).message)
   }

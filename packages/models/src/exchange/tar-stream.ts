@@ -36,6 +36,8 @@ async function add(archive: Pack, { path, sizeBytes, body }: TarFile): Promise<v
   const { promise: taken, resolve, reject } = Promise.withResolvers<void>()
   taken.catch(() => undefined)
   const entry = archive.entry({ ...neutral, name: path, size: sizeBytes }, (error) => (error ? reject(error) : resolve()))
+  // It is told to the reader of the archive, and here by `taken`.
+  entry.on('error', () => undefined)
   // One listener for all chunks; `close` comes when the reader has left.
   let wake = (): void => undefined
   for (const event of ['drain', 'close'] as const) entry.on(event, () => wake())

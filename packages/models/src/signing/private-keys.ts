@@ -70,7 +70,7 @@ function keyFile({ directory }: Pick<Store, 'directory'>, id: string): string {
 
 function parsePrivateKeys(pem: string): { readonly keys: readonly KeyObject[]; readonly publicKeys: PublicKeys } | undefined {
   try {
-    const keys = [...pem.matchAll(/-----BEGIN PRIVATE KEY-----[^-]*-----END PRIVATE KEY-----/g)].map(([text]) => createPrivateKey(text))
+    const keys = [...pem.matchAll(/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/g)].map(([text]) => createPrivateKey(text))
     return { keys, publicKeys: publicKeysOf(keys.map((key) => createPublicKey(key))) }
   } catch {
     return undefined

@@ -85,7 +85,7 @@ export const modelInfo = defineCall({
 export const modelRegister = defineCall({
   name: 'model.register',
   summary: 'Make a model ready to run: install it if it is not, find its engine, and load it once to see that it works.',
-  input: z.strictObject({ reference: Reference.describe('A reference, or the name of an installed model'), name: ModelName.optional() }),
+  input: z.strictObject({ reference: z.string().min(1).max(4096).describe('A reference, or the name of an installed model'), name: ModelName.optional() }),
   events: InstallEvent,
   output: z.strictObject({
     model: ModelSummary,
