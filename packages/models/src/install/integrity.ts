@@ -11,19 +11,21 @@ export interface Checkable {
 
 /** @throws {SomaError} `package/size-mismatch`, `package/hash-mismatch` naming what was promised and what came. */
 export async function checkIntegrity(artifact: Artifact, bytes: Checkable): Promise<void> {
-  const { path, sizeBytes, integrity } = artifact
+  const { sizeBytes, integrity, sha256Prefix } = artifact
   if (sizeBytes !== undefined && bytes.sizeBytes !== sizeBytes) throw sizeMismatch(artifact, bytes.sizeBytes)
-  if (!integrity) return
-  const found = await bytes.digest(integrity.algorithm)
-  if (found === integrity.digest) return
-  const expected = `${integrity.algorithm}:${integrity.digest}`
-  throw new SomaError(
-    'package/hash-mismatch',
-    `${path} is not what was promised: expected ${expected}, found ${integrity.algorithm}:${found}`,
-    {
-      details: { path, expected, found: `${integrity.algorithm}:${found}` },
-    },
-  )
+  if (integrity) {
+    const found = await bytes.digest(integrity.algorithm)
+    if (found !== integrity.digest)
+      throw hashMismatch(artifact, `${integrity.algorithm}:${integrity.digest}`, `${integrity.algorithm}:${found}`)
+  }
+  if (sha256Prefix === undefined) return
+  const found = await bytes.digest('sha256')
+  if (!found.startsWith(sha256Prefix)) throw hashMismatch(artifact, `sha256:${sha256Prefix}…`, `sha256:${found}`)
+}
+
+function hashMismatch({ path }: Artifact, expected: string, found: string): SomaError {
+  const message = `${path} is not what was promised: expected ${expected}, found ${found}`
+  return new SomaError('package/hash-mismatch', message, { details: { path, expected, found } })
 }
 
 /** `found` in words where nobody knows how many there are. */

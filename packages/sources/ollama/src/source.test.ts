@@ -10,7 +10,6 @@ import { type OllamaModel, createFaultyServer, ollamaManifest, ollamaRegistry } 
 import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { createOllamaSource } from './index.ts'
 import { formatKey, parseKey } from './key.ts'
-import { licenceOfText } from './licence.ts'
 import { formatOllamaReference, parseOllamaReference } from './reference.ts'
 
 const signal = new AbortController().signal
@@ -194,13 +193,6 @@ test('what holds no model is said to, and models of the cloud are named so', asy
 test('a registry setting that is no address is config/invalid', async (t) => {
   const { resolve } = await registry(t, { SOMA_OLLAMA_REGISTRY: 'registry' })
   await assert.rejects(resolve('chat'), failsWith('config/invalid'))
-})
-
-test('licences are known by their text, or named by its first line', () => {
-  assert.equal(licenceOfText(apache), 'Apache-2.0')
-  assert.equal(licenceOfText('MIT License\n\nCopyright'), 'MIT')
-  assert.equal(licenceOfText('\nLLAMA 3.2 COMMUNITY LICENSE AGREEMENT\nmore'), 'LLAMA 3.2 COMMUNITY LICENSE AGREEMENT')
-  assert.equal(licenceOfText('Hello'), undefined)
 })
 
 test('keys are read as they are written', () => {

@@ -20,6 +20,11 @@ export async function readAll(download: Download): Promise<Uint8Array> {
 
 export function assertIntact(artifact: Artifact, bytes: Uint8Array): void {
   if (artifact.sizeBytes !== undefined) assert.equal(bytes.byteLength, artifact.sizeBytes)
+  const { sha256Prefix = '' } = artifact
+  assert.ok(
+    createHash('sha256').update(bytes).digest('hex').startsWith(sha256Prefix),
+    `${artifact.path} does not begin with ${sha256Prefix}`,
+  )
   if (artifact.integrity === undefined) return
   const { algorithm, digest } = artifact.integrity
   assert.equal(createHash(algorithm).update(bytes).digest('hex'), digest)

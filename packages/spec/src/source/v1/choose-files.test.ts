@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { chooseFiles } from './choose-files.ts'
-import { licenceOf } from './licence.ts'
+import { licenceOf, licenceOfText } from './licence.ts'
 import { nearestOf } from './nearest.ts'
 import { ggufVariant, suffixVariant } from './weights-file.ts'
 
@@ -161,4 +161,11 @@ test('licences are written as SPDX writes them, where it knows them', () => {
 test('the nearest names are a few letters off, best first', () => {
   assert.deepEqual(nearestOf('q4_k_n', ['Q4_K_M', 'Q4_K_S', 'Q8_0', 'F16']), ['Q4_K_M', 'Q4_K_S'])
   assert.deepEqual(nearestOf('', ['main']), ['main'])
+})
+
+test('licences are known by their text, or named by its first line', () => {
+  assert.equal(licenceOfText('                 Apache License\n           Version 2.0, January 2004\n'), 'Apache-2.0')
+  assert.equal(licenceOfText('MIT License\n\nCopyright'), 'MIT')
+  assert.equal(licenceOfText('\nLLAMA 3.2 COMMUNITY LICENSE AGREEMENT\nmore'), 'LLAMA 3.2 COMMUNITY LICENSE AGREEMENT')
+  assert.equal(licenceOfText('Hello'), undefined)
 })

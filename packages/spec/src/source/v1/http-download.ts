@@ -15,8 +15,9 @@ export interface HttpTarget extends Omit<HttpRequest, 'signal'> {
  */
 export async function openHttpDownload(fetch: HttpFetch, target: HttpTarget, options: DownloadOptions): Promise<Download> {
   const { offset, end, validator, signal } = options
-  const fromBegin = offset === 0 && end === undefined
-  if (fromBegin || (validator === undefined && !target.hashed)) return fromStart(fetch, target, signal)
+  const allOfIt = offset === 0 && end === undefined
+  const unsafe = offset > 0 && validator === undefined && !target.hashed
+  if (allOfIt || unsafe) return fromStart(fetch, target, signal)
   const range = { range: `bytes=${offset}-${end === undefined ? '' : end - 1}`, ...(validator !== undefined && { 'if-range': validator }) }
   const reply = await request(fetch, target, signal, range)
   if (reply.status === 200) return whole(reply)

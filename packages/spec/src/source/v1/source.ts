@@ -76,6 +76,8 @@ export interface Artifact {
   readonly stripComponents?: number
   readonly sizeBytes?: number
   readonly integrity?: Integrity
+  /** The sha256 begins with these lower-case hex digits, at least 8: all that the names of some weight files promise. */
+  readonly sha256Prefix?: string
   /** A path on this machine that holds exactly these bytes: linked or copied instead of fetched. */
   readonly localPath?: string
   /** Nobody writes to the file at `localPath` any more (a content-addressed cache): it may be hardlinked. */
