@@ -196,6 +196,11 @@ export class ChunkFetch {
     })
     if (!connection.isLead) return this.#fits(download, offset) ? download : this.#misfit()
     await this.#accept(download, offset, connection)
+    if (!this.#isCertain && !this.#alone) {
+      this.#alone = true
+      // Parts of it could not be told from parts of something else: all of it in one answer.
+      if (end !== undefined) return this.#restart(undefined, connection).then(() => undefined)
+    }
     this.#startHelpers()
     return download
   }
@@ -336,7 +341,7 @@ export class ChunkFetch {
   }
 
   #connectionsMax(): number {
-    return this.#alone || !this.#isCertain ? 1 : this.#deps.connectionsPerFile()
+    return this.#alone ? 1 : this.#deps.connectionsPerFile()
   }
 
   #newPlan(): ChunkPlan {

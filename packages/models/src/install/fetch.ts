@@ -1,51 +1,47 @@
-import { stat } from 'node:fs/promises'
-import { SomaError, abortError } from '@soma/core'
+import { abortError } from '@soma/core'
 import type { Artifact } from '@soma/spec'
-import { inParallel } from '../parallel.ts'
-import type { InstallContext } from './deps.ts'
-import { checkIntegrity, checkableFile } from './integrity.ts'
-import { LOCAL_FILES_PARALLEL, PROGRESS_INTERVAL_MS } from './limits.ts'
-import type { Target } from './resolve.ts'
+import type { StoredBlob } from '@soma/store'
 import type { TransferListener } from './chunk-fetch.ts'
+import type { InstallContext } from './deps.ts'
+import { LOCAL_FILES_PARALLEL, PROGRESS_INTERVAL_MS } from './limits.ts'
+import { takeHere } from './take-here.ts'
+import type { Target } from './resolve.ts'
+import { Semaphore } from './semaphore.ts'
 import type { Transfer } from './transfer.ts'
 
 /** An artifact whose bytes are on this disk, whole and as promised. */
 export interface Fetched {
   readonly artifact: Artifact
-  /** The file with the bytes: the user's own, or a partial download. */
+  /** The file with the bytes: the user's own, a blob, or a partial download. */
   readonly path: string
   readonly sizeBytes: number
-  /** Absent for files that were here before. */
+  /** What is a blob already, leased by the install. */
+  readonly blob?: StoredBlob
+  /** Absent for what was here before. */
   readonly transfer?: Transfer
 }
 
 /**
- * Brings all artifacts here, several at once. The first failure ends the others; what they have so far stays for the next attempt.
+ * Brings all artifacts here, several at once; what is on this disk already is not fetched. The first failure ends the others; what
+ * they have so far stays for the next attempt.
  * @throws {SomaError} what the source throws after all retries; `package/hash-mismatch`, `package/size-mismatch`, `store/disk-full`.
  */
 export async function fetchArtifacts(context: InstallContext, target: Target): Promise<readonly Fetched[]> {
   const stop = new AbortController()
   const inner = { ...context, signal: AbortSignal.any([context.signal, stop.signal]) }
+  const places = new Semaphore(() => LOCAL_FILES_PARALLEL)
   const fetched = new Map<Artifact, Fetched>()
   const { artifacts } = target.resolution
   const fetchOne = async (artifact: Artifact): Promise<void> => {
     try {
-      const { localPath } = artifact
-      fetched.set(artifact, await (localPath === undefined ? fetchRemote(inner, target, artifact) : checkLocal(inner, artifact, localPath)))
+      // How many are fetched at once is decided where the downloads of all installs are known.
+      fetched.set(artifact, (await takeHere(inner, artifact, places)) ?? (await fetchRemote(inner, target, artifact)))
     } catch (error) {
       stop.abort(error)
       throw error
     }
   }
-  // How many are fetched at once is decided where the downloads of all installs are known.
-  await Promise.allSettled([
-    ...artifacts.filter(({ localPath }) => localPath === undefined).map(fetchOne),
-    inParallel(
-      artifacts.filter(({ localPath }) => localPath !== undefined),
-      LOCAL_FILES_PARALLEL,
-      fetchOne,
-    ),
-  ])
+  await Promise.allSettled(artifacts.map(fetchOne))
   if (context.signal.aborted) throw abortError(context.signal)
   if (stop.signal.aborted) throw stop.signal.reason
   return artifacts.flatMap((artifact) => fetched.get(artifact) ?? [])
@@ -71,15 +67,6 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-}
-
-async function checkLocal(context: InstallContext, artifact: Artifact, path: string): Promise<Fetched> {
-  const { size: sizeBytes } = await stat(path).catch((cause: unknown) => {
-    throw new SomaError('source/not-found', `${path} is not there any more`, { details: { path }, cause })
-  })
-  await checkIntegrity(artifact, checkableFile(path, { sizeBytes, signal: context.signal }))
-  context.report({ type: 'download', path: artifact.path, receivedBytes: sizeBytes, sizeBytes, resumedBytes: sizeBytes })
-  return { artifact, path, sizeBytes }
 }
 
 /** Reports at most every `PROGRESS_INTERVAL_MS`, and always the last state. */

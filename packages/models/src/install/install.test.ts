@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { SomaError, isSomaError } from '@soma/core'
+import { type BlobDigest, SomaError, isSomaError } from '@soma/core'
 import { arithmeticModel, externalDataModel, identityModel } from '@soma/testkit/onnx'
 import { tarGzOf, tarOf, zipOf } from '@soma/testkit/server'
+import { DISK_RESERVE_BYTES } from './limits.ts'
 import { TestInstall, codeOf } from './test-install.ts'
 
 const onnx = Buffer.from(arithmeticModel())
@@ -15,6 +16,8 @@ const echo = Buffer.from('echo '.repeat(2000))
 function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
+
+const digestOf = (bytes: Uint8Array | string): BlobDigest => `sha256:${sha256(bytes)}` as BlobDigest
 
 describe('model.install', () => {
   it('installs a package: files, roles, signature, licence, digest and where it came from', async () => {
@@ -195,21 +198,95 @@ describe('model.install', () => {
     assert.equal((await test.install('test/x')).output.model.name, 'scope-my-model')
   })
 
-  it('adopts files of this machine, and checks them against what was promised', async () => {
+  it('adopts files of this machine, and fetches instead what is not as promised', async () => {
     await using test = await TestInstall.create()
     const localPath = join(test.directory, 'local.echo')
     await writeFile(localPath, echo)
-    test.source.serve('local', { 'local.echo': { bytes: echo, localPath } })
-    await test.install('test/local')
+    test.source.serve('local', { 'local.echo': { bytes: echo, localPath, algorithm: 'sha512' } })
+    const { events } = await test.install('test/local')
     assert.equal(test.source.sentBytes, 0)
-    assert.equal((await readFile(localPath)).byteLength, echo.byteLength)
-    await writeFile(localPath, echo.fill(0, 7, 8))
-    test.source.serve('changed', { 'local.echo': { bytes: Buffer.from('echo '.repeat(2000)), localPath, algorithm: 'sha512' } })
-    assert.equal(await codeOf(test.install('test/changed')), 'package/hash-mismatch')
-    test.source.serve('grown', { 'local.echo': { bytes: echo.subarray(1), localPath, promises: 'size' } })
-    assert.equal(await codeOf(test.install('test/grown')), 'package/size-mismatch')
-    test.source.serve('gone', { 'local.echo': { bytes: echo, localPath: `${localPath}.gone` } })
-    assert.equal(await codeOf(test.install('test/gone')), 'source/not-found')
+    assert.ok(events.some((event) => event.type === 'adopt' && event.how !== 'hardlink' && event.sizeBytes === echo.byteLength))
+    assert.deepEqual(await readFile(localPath), echo)
+    const other = Buffer.from('echo '.repeat(2001))
+    for (const [name, file] of Object.entries({
+      changed: { bytes: Buffer.from(echo).fill(0, 7, 8), localPath },
+      grown: { bytes: other, localPath, promises: 'size' as const },
+      gone: { bytes: other.subarray(5), localPath: `${localPath}.gone`, algorithm: 'sha1' as const },
+    })) {
+      test.source.serve(name, { 'local.echo': file })
+      const sent: number = test.source.sentBytes
+      const install = await test.install(`test/${name}`)
+      assert.equal(test.source.sentBytes - sent, file.bytes.byteLength)
+      assert.ok(install.events.some((event) => event.type === 'warning' && event.message.includes('cannot be used')))
+    }
+    assert.equal((await test.call('model.verify', {})).output.ok, true)
+  })
+
+  it('links files that nobody writes to any more, and leaves them as they are', async () => {
+    await using test = await TestInstall.create()
+    const localPath = join(test.directory, 'cached')
+    await writeFile(localPath, echo, { mode: 0o640 })
+    test.source.serve('cached', { 'm.echo': { bytes: echo, localPath, localImmutable: true } })
+    const { events } = await test.install('test/cached')
+    assert.ok(events.some((event) => event.type === 'adopt' && event.how === 'hardlink'))
+    const { ino, mode } = await stat(localPath)
+    const [file] = test.registry.get('cached').files
+    assert.equal((await stat(test.store.blobs.path(file?.digest ?? digestOf('')))).ino, ino)
+    assert.equal(mode & 0o777, 0o640)
+    await test.call('model.remove', { model: 'cached' })
+    await test.idle()
+    assert.deepEqual(await readFile(localPath), echo)
+  })
+
+  it('takes small files that the source wrote itself without asking it for them', async () => {
+    await using test = await TestInstall.create()
+    const licence = Buffer.from('Apache-2.0')
+    test.source.serve('m', { 'm.echo': echo, LICENSE: { bytes: licence, content: licence } })
+    await test.install('test/m')
+    assert.deepEqual(
+      test.source.requests.map(({ key }) => key),
+      ['m!m.echo'],
+    )
+    test.source.serve('wrong', { 'm.echo': { bytes: echo, content: Buffer.from(echo).fill(0, 0, 1) } })
+    assert.equal(await codeOf(test.install('test/wrong')), 'package/hash-mismatch')
+    const large = Buffer.alloc(1024 * 1024 + 1)
+    test.source.serve('large', { 'm.echo': { bytes: large, content: large } })
+    assert.equal(await codeOf(test.install('test/large')), 'package/size-mismatch')
+  })
+
+  it('fetches no bytes that the store has, unless they are damaged there', async () => {
+    await using test = await TestInstall.create()
+    const [shared, own] = [Buffer.alloc(30_000, 'shared'), Buffer.from('own')]
+    test.source.serve('a', { 'm.echo': echo, 'shared.txt': shared })
+    test.source.serve('b', { 'm.echo': echo, 'shared.txt': shared, 'own.txt': own })
+    await test.install('test/a')
+    const sent = test.source.sentBytes
+    // Room for what is new, and no more.
+    test.freeBytes = DISK_RESERVE_BYTES + own.byteLength
+    const { events } = await test.install('test/b')
+    assert.equal(test.source.sentBytes - sent, own.byteLength)
+    assert.equal(events.filter((event) => event.type === 'adopt' && event.how === 'stored').length, 2)
+    const blob = test.store.blobs.path(digestOf(shared))
+    await chmod(blob, 0o600)
+    await writeFile(blob, Buffer.from(shared).fill(0, 7, 8))
+    test.freeBytes = Number.MAX_SAFE_INTEGER
+    await test.install('test/b', { name: 'c' })
+    assert.equal(test.source.sentBytes - sent, own.byteLength + shared.byteLength)
+    assert.equal((await test.call('model.verify', {})).output.ok, true)
+  })
+
+  it('answers offline for what was installed by the same reference', async () => {
+    await using test = await TestInstall.create()
+    test.source.serve('m', { 'm.echo': echo })
+    await test.install('test/m', { name: 'mine' })
+    const offline = (): void => void test.source.resolveFaults.push(new SomaError('source/offline', 'offline mode is on'))
+    offline()
+    const { output } = await test.install('test/m', { name: 'mine' })
+    assert.deepEqual([output.alreadyInstalled, output.model.name], [true, 'mine'])
+    for (const more of [{ name: 'other' }, { include: ['*.echo'] }]) {
+      offline()
+      assert.equal(await codeOf(test.install('test/m', more)), 'source/offline')
+    }
   })
 
   it('refuses an unknown source and says which there are', async () => {

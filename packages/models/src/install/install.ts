@@ -1,15 +1,15 @@
-import { SomaError } from '@soma/core'
+import { SomaError, isSomaError } from '@soma/core'
 import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
 import { checkSignature } from '../signing/check-signature.ts'
 import { signatureToKeep } from '../signing/verdict.ts'
 import { check } from './check.ts'
-import type { InstallContext, InstallDeps, InstallSettings } from './deps.ts'
+import type { InstallContext, InstallDeps, InstallSettings, StagedFiles } from './deps.ts'
 import type { Downloads } from './downloads.ts'
 import { fetchArtifacts } from './fetch.ts'
 import { INSTALLS_MAX } from './limits.ts'
-import { plan } from './plan.ts'
+import { installedAs, plan } from './plan.ts'
 import { recognise } from './recognise.ts'
 import { register } from './register.ts'
 import { type Target, resolve } from './resolve.ts'
@@ -25,6 +25,14 @@ export interface Installed {
   readonly model: InstalledModel
   readonly alreadyInstalled: boolean
 }
+
+/** Files of a package, by path. */
+export interface Brought extends AsyncDisposable {
+  readonly files: StagedFiles
+}
+
+/** Who hears of an install, who may end it, and what its reference means where that was asked already. */
+type Way = Watched<Event> & { readonly target?: Target }
 
 /** Installs packages: whole and verified, or not at all. */
 export class Installer {
@@ -46,21 +54,36 @@ export class Installer {
   }
 
   /** One install as a part of another call: its effects are staged in that call's, and committed with it. */
-  async perform(
-    input: Input,
-    { effects, log }: Pick<CallContext, 'effects' | 'log'>,
-    { signal, report, target }: Watched<Event> & { readonly target?: Target },
-  ): Promise<Installed> {
-    const held = new AsyncDisposableStack()
-    const lease = held.use(this.#deps.store.blobs.lease([]))
-    const parts = { deps: this.#deps, downloads: this.#downloads, held, lease }
-    return this.#counted(() => this.#transact({ ...parts, input, effects, log, signal, report, target }))
+  async perform(input: Input, ctx: Pick<CallContext, 'effects' | 'log'>, way: Way): Promise<Installed> {
+    return this.#counted(() => this.#transact(this.#context(input, ctx, way)))
+  }
+
+  /** Brings the files of a package here, as blobs that are held until the result is disposed, and installs nothing. */
+  async bring(input: Input, ctx: Pick<CallContext, 'effects' | 'log'>, way: Way & { readonly target: Target }): Promise<Brought> {
+    const context = this.#context(input, ctx, way)
+    return this.#counted(async () => {
+      try {
+        const fetched = await fetchArtifacts(context, way.target)
+        const files = await unpack(context, fetched)
+        discardArchives(fetched)
+        return { files, [Symbol.asyncDispose]: () => this.#track(this.#finish(context, true)) }
+      } catch (error) {
+        await this.#finish(context, true)
+        throw error
+      }
+    })
   }
 
   /** What a reference means now. */
   async resolve(input: Input, { signal, report }: Watched<Event>, options: { readonly retries?: number } = {}): Promise<Target> {
     const settings = (): InstallSettings => ({ ...this.#deps.settings(), ...options })
     return resolve({ deps: { ...this.#deps, settings }, input, signal, report })
+  }
+
+  #context(input: Input, { effects, log }: Pick<CallContext, 'effects' | 'log'>, { signal, report, target }: Way): InstallContext {
+    const held = new AsyncDisposableStack()
+    const lease = held.use(this.#deps.store.blobs.lease([]))
+    return { deps: this.#deps, downloads: this.#downloads, input, effects, log, signal, report, target, held, lease }
   }
 
   /** Resolves when no install runs, and what they held is let go. */
@@ -134,9 +157,9 @@ interface Performed {
 
 /** The steps of an install, in order. Each gives the next what it needs; the first that throws ends it. */
 async function perform(context: InstallContext): Promise<Performed> {
-  const target = context.target ?? (await resolve(context))
-  const installed = await plan(context, target)
-  if (installed) return { model: installed }
+  const begun = await begin(context)
+  if ('installed' in begun) return { model: begun.installed }
+  const { target } = begun
   const fetched = await fetchArtifacts(context, target)
   const files = await unpack(context, fetched)
   const { files: payload, signature } = await checkSignature(context, target, files)
@@ -146,6 +169,19 @@ async function perform(context: InstallContext): Promise<Performed> {
   return {
     model: register(context, target, { ...checked, signatureBundle: signatureToKeep(checked.files, signature) }),
     surplus: checked.files.size < files.size,
+  }
+}
+
+/** Finds out what to install, or that it is installed already; offline, what was installed by the same reference is what is meant. */
+async function begin(context: InstallContext): Promise<{ readonly target: Target } | { readonly installed: InstalledModel }> {
+  try {
+    const target = context.target ?? (await resolve(context))
+    const installed = await plan(context, target)
+    return installed ? { installed } : { target }
+  } catch (error) {
+    const installed = isSomaError(error, 'source/offline') ? installedAs(context) : undefined
+    if (!installed) throw error
+    return { installed }
   }
 }
 

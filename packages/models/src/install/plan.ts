@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import { SomaError } from '@soma/core'
+import type { Artifact } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { checkNotAlias } from '../versions/alias.ts'
 import { checkUnpinned } from '../versions/pin.ts'
 import type { InstallContext } from './deps.ts'
 import { DISK_RESERVE_BYTES } from './limits.ts'
 import type { Target } from './resolve.ts'
+import { isStored } from './take-here.ts'
 
 /**
  * Decides, before the first byte is fetched, whether there is anything to do and room to do it.
@@ -42,12 +45,27 @@ function nameTaken(existing: InstalledModel, reference: string): SomaError {
 }
 
 async function checkSpace(context: InstallContext, { resolution }: Target): Promise<void> {
-  const fetched = resolution.artifacts.filter(({ localPath }) => localPath === undefined)
-  // An archive needs room for what it holds too; how much that is, nobody knows before it is open. At least as much again.
-  const neededBytes = fetched.reduce((sum, { kind, sizeBytes = 0 }) => sum + sizeBytes * (kind === 'file' ? 1 : 2), DISK_RESERVE_BYTES)
+  const fetched = resolution.artifacts.filter((artifact) => artifact.localPath === undefined && !isStored(context.deps, artifact))
+  const neededBytes = fetched.reduce((sum, artifact) => sum + spaceFor(context, artifact), DISK_RESERVE_BYTES)
   const freeBytes = await context.deps.freeBytes()
   if (neededBytes <= freeBytes) return
   throw new SomaError('store/disk-full', `${resolution.reference} needs ${neededBytes} bytes of disk; ${freeBytes} are free`, {
     details: { neededBytes, freeBytes },
+  })
+}
+
+/** Bytes that must still find room for an artifact. */
+function spaceFor({ deps }: InstallContext, { key, kind, sizeBytes = 0 }: Artifact): number {
+  const here = deps.store.blobs.partialBytes(key)
+  // An archive needs room for what it holds too; how much that is, nobody knows before it is open. At least as much again.
+  return Math.max(0, sizeBytes - here) + (kind === 'file' ? 0 : sizeBytes)
+}
+
+/** What was installed by this reference, under this name: all that can be known of a source that is out of reach. */
+export function installedAs({ deps, input }: InstallContext): InstalledModel | undefined {
+  const { reference, name, include } = input
+  return deps.registry.list().find((model) => {
+    const sameFiles = isDeepStrictEqual(model.manifest.spec.source?.['include'], include)
+    return model.wanted === reference && (name === undefined || model.name === name) && sameFiles
   })
 }

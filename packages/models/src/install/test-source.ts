@@ -22,6 +22,10 @@ export interface TestArtifact {
   readonly kind?: Artifact['kind']
   readonly stripComponents?: number
   readonly localPath?: string
+  readonly localImmutable?: boolean
+  readonly content?: Uint8Array
+  /** Hashes of pieces of this size are promised, too. */
+  readonly chunkBytes?: number
   /** What is promised of the bytes; both by default. */
   readonly promises?: 'all' | 'size' | 'nothing'
   readonly algorithm?: 'sha256' | 'sha512' | 'sha1'
@@ -65,10 +69,12 @@ export class TestSource implements Source {
     return this.sent.values().reduce((sum, bytes) => sum + bytes, 0)
   }
 
-  async resolve(name: string, { signal }: { readonly signal: AbortSignal }): Promise<Resolution> {
+  async resolve(wanted: string, { signal }: { readonly signal: AbortSignal }): Promise<Resolution> {
     signal.throwIfAborted()
     const fault = this.resolveFaults.shift()
     if (fault) throw fault
+    // What it pins, it knows: as what is served now.
+    const name = this.#packages.has(wanted) ? wanted : wanted.replace(/@[^@]*$/, '')
     const found = this.#packages.get(name)
     if (!found) throw new SomaError('source/not-found', `no package ${name}`)
     const artifacts = Object.entries(found.files).map(([path, file]) => toArtifact(name, path, file))
@@ -112,14 +118,25 @@ export class TestSource implements Source {
 }
 
 function toArtifact(name: string, path: string, file: TestArtifact): Artifact {
-  const { bytes, kind = 'file', promises = 'all', algorithm = 'sha256', stripComponents, localPath } = file
+  const { bytes, kind = 'file', promises = 'all', algorithm = 'sha256', stripComponents, localPath, localImmutable, content } = file
   return {
     key: `${name}!${path}`,
     path,
     kind,
     ...(stripComponents !== undefined && { stripComponents }),
     ...(localPath !== undefined && { localPath }),
+    ...(localImmutable !== undefined && { localImmutable }),
+    ...(content !== undefined && { content }),
+    ...(file.chunkBytes !== undefined && { chunks: { sizeBytes: file.chunkBytes, sha256: chunkHashesOf(bytes, file.chunkBytes) } }),
     ...(promises !== 'nothing' && { sizeBytes: bytes.byteLength }),
     ...(promises === 'all' && { integrity: { algorithm, digest: createHash(algorithm).update(bytes).digest('hex') } }),
   }
+}
+
+function chunkHashesOf(bytes: Uint8Array, chunkBytes: number): string[] {
+  return Array.from({ length: Math.ceil(bytes.byteLength / chunkBytes) }, (_, chunk) =>
+    createHash('sha256')
+      .update(bytes.subarray(chunk * chunkBytes, (chunk + 1) * chunkBytes))
+      .digest('hex'),
+  )
 }

@@ -74,7 +74,7 @@ describe('fetching', () => {
       const slept = test.sleeps[index] ?? 0
       assert.ok(slept >= asked && slept <= asked + RETRY_DELAY_MS, `${slept} after being asked for ${asked}`)
     }
-    test.source.serve('n', { 'n.echo': echo })
+    test.source.serve('n', { 'n.echo': echo.subarray(1) })
     test.source.fail('n!n.echo', { error: limited(3_600_000) })
     assert.equal(await codeOf(test.install('test/n')), 'source/rate-limited')
   })

@@ -1,4 +1,4 @@
-import { isBlobDigest, isSomaError } from '@soma/core'
+import { defined, isSomaError } from '@soma/core'
 import type { StoredBlob } from '@soma/store'
 import { checkFileSet } from '../package/file-set.ts'
 import { wantedPaths } from '../package/select.ts'
@@ -18,7 +18,7 @@ export async function unpack(context: InstallContext, fetched: readonly Fetched[
     files.set(path, blob)
   }
   for (const item of fetched) {
-    if (item.artifact.kind === 'file') add(item.artifact.path, await storeFile(context, item))
+    if (item.artifact.kind === 'file') add(item.artifact.path, await storeFile(item))
     else await unpackArchive(context, item, add)
   }
   // Over all artifacts, because two archives may hold the same path.
@@ -26,12 +26,9 @@ export async function unpack(context: InstallContext, fetched: readonly Fetched[
   return files
 }
 
-async function storeFile(context: InstallContext, { artifact, path, sizeBytes, transfer }: Fetched): Promise<StoredBlob> {
-  const { deps, lease, signal } = context
-  const digest = artifact.integrity?.algorithm === 'sha256' ? `sha256:${artifact.integrity.digest}` : undefined
-  const expected = { sizeBytes, ...(digest !== undefined && isBlobDigest(digest) && { digest }) }
-  // A transfer holds its blob itself, until the install is over.
-  return transfer ? transfer.blob() : deps.store.blobs.adopt(path, { expected, signal, lease })
+/** A transfer holds its blob itself, until the install is over. */
+async function storeFile({ artifact, blob, transfer }: Fetched): Promise<StoredBlob> {
+  return blob ?? (await defined(transfer, `${artifact.path} is a blob or a download`).blob())
 }
 
 async function unpackArchive(

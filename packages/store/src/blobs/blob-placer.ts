@@ -15,6 +15,8 @@ export interface Usage {
 export class BlobPlacer {
   readonly #folders: BlobFolders
   readonly #leases: LeaseTable
+  /** Blobs that are not what their names say. */
+  readonly #distrusted = new Set<BlobDigest>()
   #usage: Usage | undefined
 
   constructor(folders: BlobFolders, leases: LeaseTable) {
@@ -32,6 +34,7 @@ export class BlobPlacer {
     for (const holder of holders) holder?.add(blob.digest)
     const isNew = !existsSync(this.#folders.path(blob.digest))
     this.#folders.place(path, blob.digest)
+    this.#distrusted.delete(blob.digest)
     if (isNew) this.#count(1, blob.sizeBytes)
     await this.#folders.sync(blob.digest)
     return blob
@@ -39,14 +42,28 @@ export class BlobPlacer {
 
   /** Removes a blob that is not held. @returns its size, or undefined when it was not there. */
   remove(digest: BlobDigest): number | undefined {
-    const sizeBytes = this.sizeBytes(digest)
+    const sizeBytes = this.#sizeOnDisk(digest)
     if (sizeBytes === undefined) return undefined
     unlinkSync(this.#folders.path(digest))
+    this.#distrusted.delete(digest)
     this.#count(-1, -sizeBytes)
     return sizeBytes
   }
 
+  /** @returns undefined when it is not there, or not to be trusted. */
   sizeBytes(digest: BlobDigest): number | undefined {
+    return this.#distrusted.has(digest) ? undefined : this.#sizeOnDisk(digest)
+  }
+
+  distrust(digest: BlobDigest): void {
+    this.#distrusted.add(digest)
+  }
+
+  trust(digest: BlobDigest): void {
+    this.#distrusted.delete(digest)
+  }
+
+  #sizeOnDisk(digest: BlobDigest): number | undefined {
     return statSync(this.#folders.path(digest), { throwIfNoEntry: false })?.size
   }
 
@@ -54,7 +71,7 @@ export class BlobPlacer {
   usage(): Usage {
     if (!this.#usage) {
       this.#usage = { blobs: 0, sizeBytes: 0 }
-      for (const digest of this.list()) this.#count(1, this.sizeBytes(digest) ?? 0)
+      for (const digest of this.list()) this.#count(1, this.#sizeOnDisk(digest) ?? 0)
     }
     return this.#usage
   }

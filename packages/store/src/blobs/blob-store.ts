@@ -35,6 +35,10 @@ export interface BlobStore {
     digest: BlobDigest,
     options?: { readonly signal?: AbortSignal | undefined; readonly progress?: ((hashedBytes: number) => void) | undefined },
   ): Promise<BlobDigest | null>
+  /** Notes that a blob's bytes were found not to be its own: for everybody it is not there, until it is written anew or trusted again. */
+  distrust(digest: BlobDigest): void
+  /** Notes that a blob was hashed, and is what its name says. */
+  trust(digest: BlobDigest): void
   /** Keeps blobs from being collected while they are in use or not yet referenced by a record. */
   lease(digests: readonly BlobDigest[]): BlobLease
   isLeased(digest: BlobDigest): boolean
@@ -73,9 +77,9 @@ export interface Collected {
 
 export type HashAlgorithm = 'sha256' | 'sha512' | 'sha1'
 
-/** A file that became a blob, and how; `stored` when the blob was there already. */
+/** A file that became a blob, and how. */
 export interface AdoptedBlob extends StoredBlob {
-  readonly how: 'move' | 'hardlink' | 'reflink' | 'copy' | 'stored'
+  readonly how: 'move' | 'hardlink' | 'reflink' | 'copy'
 }
 
 export interface PartialOptions {

@@ -298,7 +298,8 @@ test('adopting by link makes no second copy, and leaves the owner’s name and m
   assert.deepEqual(adopted, { digest: digestOf('weights'), sizeBytes: 7, how: 'hardlink' })
   const [own, theirs] = [statSync(blobs.path(adopted.digest)), statSync(join(cache, 'blob'))]
   assert.deepEqual([own.ino, theirs.mode & 0o777, theirs.nlink], [theirs.ino, 0o640, 2])
-  assert.equal((await blobs.adopt(join(cache, 'blob'), { link: true, lease })).how, 'stored')
+  assert.equal((await blobs.adopt(join(cache, 'blob'), { link: true, lease })).how, 'hardlink')
+  assert.equal(statSync(join(cache, 'blob')).nlink, 2)
   await assert.rejects(blobs.adopt(join(cache, 'blob'), { link: true, expected: { digest: digestOf('other') } }), (error) =>
     isSomaError(error, 'package/hash-mismatch'),
   )

@@ -87,8 +87,6 @@ export class DiskBlobStore implements BlobStore {
     const sizeBytes = await hashFile(file, [found], { signal })
     const blob = { digest: blobDigest(found.digest('hex')), sizeBytes }
     checkExpected(blob, expected)
-    for (const holder of holders) holder?.add(blob.digest)
-    if (this.#placer.sizeBytes(blob.digest) === sizeBytes) return { ...blob, how: 'stored' }
     return this.#withDraft(async (draft) => {
       if (!(await isDone(link(file, draft)))) return false
       const after = await stat(draft, { bigint: true })
@@ -169,7 +167,9 @@ export class DiskBlobStore implements BlobStore {
     const hash = createHash('sha256')
     try {
       await hashFile(this.path(digest), [hash], options)
-      return blobDigest(hash.digest('hex'))
+      const found = blobDigest(hash.digest('hex'))
+      if (found === digest) this.trust(digest)
+      return found
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) return null
       throw error
@@ -178,6 +178,14 @@ export class DiskBlobStore implements BlobStore {
 
   lease(digests: readonly BlobDigest[]): BlobLease {
     return this.#leases.lease(digests)
+  }
+
+  distrust(digest: BlobDigest): void {
+    this.#placer.distrust(digest)
+  }
+
+  trust(digest: BlobDigest): void {
+    this.#placer.trust(digest)
   }
 
   isLeased(digest: BlobDigest): boolean {

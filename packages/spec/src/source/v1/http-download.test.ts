@@ -51,6 +51,28 @@ test('a range goes on under the validator it was asked with', async () => {
   assert.deepEqual(asked, [{ 'x-own': '1', range: 'bytes=4-', 'if-range': '"a"' }])
 })
 
+test('a part is asked for by its last byte, also at the beginning, where no validator is needed', async () => {
+  const part = { status: 206, headers: { 'content-range': 'bytes 0-4/10', etag: '"a"' } }
+  const { asked, open } = scripted(part, { status: 206, headers: { 'content-range': 'bytes 5-7/10' } })
+  const { offset, sizeBytes, validator } = await open({ end: 5 }, false)
+  assert.deepEqual({ offset, sizeBytes, validator }, { offset: 0, sizeBytes: 10, validator: '"a"' })
+  assert.equal((await open({ offset: 5, end: 8, validator: '"a"' }, false)).offset, 5)
+  assert.deepEqual(
+    asked.map(({ range }) => range),
+    ['bytes=0-4', 'bytes=5-7'],
+  )
+})
+
+test('a part of something else, or of something that cannot be told apart, is all of it from the start', async () => {
+  const server = scripted({ status: 206, headers: { 'content-range': 'bytes 5-7/10', etag: '"b"' } }, { status: 200 }, { status: 200 })
+  assert.equal((await server.open({ offset: 5, end: 8, validator: '"a"' })).offset, 0)
+  assert.equal((await server.open({ offset: 5, end: 8 }, false)).offset, 0)
+  assert.deepEqual(
+    server.asked.map(({ range }) => range),
+    ['bytes=5-7', undefined, undefined],
+  )
+})
+
 test('without validator only bytes that are hashed afterwards are resumed', async () => {
   const resumed = scripted({ status: 206, headers: { 'content-range': 'bytes 4-9/*' } })
   assert.equal((await resumed.open({ offset: 4 })).offset, 4)
