@@ -8,6 +8,7 @@ import { createNpmSource } from '@soma/source-npm'
 import { createOllamaSource } from '@soma/source-ollama'
 import { createOciSource } from '@soma/source-oci'
 import { createPypiSource } from '@soma/source-pypi'
+import { createReplicateSource } from '@soma/source-replicate'
 import { createUrlSource } from '@soma/source-url'
 import { type UserSourceFile, createUserSources } from './user-sources.ts'
 
@@ -25,6 +26,7 @@ function builtInSources(deps: SourceDeps): readonly Source[] {
     createAxonSource,
     createKaggleSource,
     createTfhubSource,
+    createReplicateSource,
   ].map((create) => create(deps))
 }
 

@@ -41,8 +41,12 @@ export interface InstallSettings {
   readonly keepVersions: number
   /** Never use the network. */
   readonly offline: boolean
+  /** Models that run on other people's machines may be installed; not when absent. */
+  readonly cloud?: boolean
   /** Whether packages must be signed; `off` when absent. */
   readonly signatures?: 'off' | 'warn' | 'enforce'
+  /** Licences that are not installed: SPDX identifiers, or patterns with `*`; none when absent. */
+  readonly licencesRefused?: readonly string[]
 }
 
 /** One install on its way through the steps. */

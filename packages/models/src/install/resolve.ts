@@ -3,7 +3,7 @@ import { type Resolution, type Source, modelNameOf } from '@soma/spec'
 import { checkFileSet, sha256Digest } from '../package/file-set.ts'
 import { CANDIDATES_SHOWN_MAX } from '../package/limits.ts'
 import { wantedPaths } from '../package/select.ts'
-import type { InstallContext } from './deps.ts'
+import type { InstallContext, InstallSettings } from './deps.ts'
 import { promisesEqual } from './downloads.ts'
 import { ARTIFACTS_MAX } from './limits.ts'
 import { withRetries } from './retry.ts'
@@ -30,6 +30,7 @@ export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | '
     { retries: deps.settings().retries, signal, onRetry: (retry) => report({ type: 'retry', path: input.reference, ...retry }) },
     async () => source.resolve(name, { signal }),
   )
+  checkRemote(found, deps.settings())
   const resolution = { ...found, artifacts: found.artifacts.filter(({ kind, path }) => kind !== 'file' || wanted(path)) }
   checkResolution(resolution, found)
   report({
@@ -40,6 +41,16 @@ export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | '
     sizeBytes: totalBytes(resolution),
   })
   return { source, resolution, name: input.name ?? modelNameOf(resolution.suggestedName), pin: pinOf(resolution, input.include) }
+}
+
+/** Nobody's input leaves this machine without their having said so. */
+function checkRemote({ remote, reference }: Resolution, { cloud = false }: Pick<InstallSettings, 'cloud'>): void {
+  if (remote !== true || cloud) return
+  throw new SomaError(
+    'source/unsupported',
+    `${reference} runs on other people’s machines, and what is sent to it leaves this one; \`soma config set install.cloud true\` allows such models`,
+    { details: { reference, setting: 'install.cloud' } },
+  )
 }
 
 export function findSource(reference: string, sources: readonly Source[]): { source: Source; name: string } {

@@ -78,6 +78,7 @@ export class TestInstall implements AsyncDisposable {
   bytesPerSecondMax = 0
   keepVersions = 1
   offline = false
+  cloud = false
   /** Timers are due at once. */
   timersAtOnce = false
   readonly #more: Partial<InstallHandlersDeps>
@@ -145,6 +146,7 @@ export class TestInstall implements AsyncDisposable {
         connections: this.connections,
         bytesPerSecondMax: this.bytesPerSecondMax,
         keepVersions: this.keepVersions,
+        cloud: this.cloud,
         offline: this.offline,
       }),
       ...this.#more,

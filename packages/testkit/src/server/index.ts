@@ -24,5 +24,6 @@ export { type NpmPackage, type NpmRegistryOptions, type NpmVersion, npmRegistry 
 export { type OciArtifact, type OciIndexOf, type OciLayer, type OciRegistryOptions, ociRegistry } from './oci-registry.ts'
 export { type OllamaModel, ollamaManifest, ollamaRegistry } from './ollama-registry.ts'
 export { type PypiFile, type PypiIndexOptions, pypiIndex } from './pypi-index.ts'
+export { type ReplicateTestModel, replicateApi } from './replicate-api.ts'
 export { type Reply } from './reply.ts'
 export { type Content, type Repeated, type Served, type ServedFile, type ServedRequest } from './served-file.ts'

@@ -60,6 +60,7 @@ export const ConfigSchema = z.strictObject({
         .default(0)
         .describe('Bandwidth of all downloads together, in bytes a second; 0 for no limit'),
       offline: z.boolean().default(false).describe('Never use the network: only files of this machine and what is installed already'),
+      cloud: z.boolean().default(false).describe('Allow models that run on other people’s machines: what is sent to them leaves this one'),
       mirrors: z
         .array(
           z

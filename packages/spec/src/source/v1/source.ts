@@ -110,6 +110,8 @@ export interface Resolution {
   readonly homepage?: string
   /** What the model does, where the source says it. */
   readonly task?: string
+  /** It runs on the provider's machines, where what is sent to it goes: installed only where `install.cloud` allows it. */
+  readonly remote?: true
   /** Several variants were there, and one was chosen: which, why, and what else there is. */
   readonly choice?: VariantChoice
   /** What the user should know before it is installed, a sentence each. */

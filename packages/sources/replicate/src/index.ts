@@ -1,0 +1,1 @@
+export { createReplicateSource } from './source.ts'
