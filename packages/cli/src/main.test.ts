@@ -10,6 +10,7 @@ import { type TestContext, after, describe, test } from 'node:test'
 import { VERSION } from '@soma/core'
 
 const main = join(import.meta.dirname, 'main.ts')
+const axon = join(import.meta.dirname, 'axon', 'main.ts')
 const folder = mkdtempSync(join(tmpdir(), 'soma-main-'))
 after(() => rmSync(folder, { recursive: true }))
 const env = {
@@ -32,8 +33,8 @@ interface Started {
   readonly said: (text: string) => Promise<void>
 }
 
-function start(args: readonly string[]): Started {
-  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+function start(args: readonly string[], program = main): Started {
+  const child = spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const written = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (chunk: string) => (written[name] += chunk))
   return {
@@ -59,7 +60,8 @@ async function silentDaemon(t: TestContext): Promise<{ socket: string; connected
 }
 
 test('--version prints the version and nothing else', async () => {
-  assert.deepEqual(await soma('--version'), { code: 0, stdout: `${VERSION}\n`, stderr: '' })
+  for (const program of [main, axon])
+    assert.deepEqual(await start(['--version'], program).ended, { code: 0, stdout: `${VERSION}\n`, stderr: '' })
 })
 
 test('exit codes reach the shell', async () => {
@@ -114,6 +116,16 @@ describe('a real daemon', () => {
     assert.equal(code, 69)
     assert.match(stderr, /ended while starting \(exit code 78\)/)
     assert.match(stderr, /http\.port is "x"; expected a whole number from 0 to 65535/)
+  })
+
+  test('is started by axon when none runs, and is the same daemon', async () => {
+    writeFileSync(join(folder, 'home', 'config.toml'), '[http]\nport = 0\n')
+    const { code, stdout, stderr } = await start(['list', '--format', 'json'], axon).ended
+    assert.deepEqual([code, stdout], [0, '{"models":[]}\n'])
+    const [, pid] = /^Started the daemon \(pid (\d+)\); `soma stop` ends it\.\n$/.exec(stderr) ?? []
+    assert.equal((JSON.parse((await soma('status', '--json')).stdout) as { pid: number }).pid, Number(pid))
+    assert.equal((await soma('stop')).code, 0)
+    rmSync(join(folder, 'home', 'config.toml'))
   })
 
   test('in the foreground takes the place of the command, and its signals', async () => {

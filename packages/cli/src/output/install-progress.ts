@@ -8,7 +8,9 @@ import { displayWidth, inline, listSome } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
 
-const NAME_WIDTH_MAX = 36
+const NAME_WIDTH_MIN = 10
+/** Names get a quarter of the line: rate and time left are more worth than the end of a name. */
+const NAME_SHARE = 1 / 4
 
 export interface ProgressOptions {
   /** Put before every line. */
@@ -114,8 +116,10 @@ export class InstallProgress {
     // Those under way matter more than those that are done.
     const byProgress = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
     const shown = byProgress.map((file) => ({ ...file, path: inline(file.path) }))
-    const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length))
-    const options = { paint: this.#terminal.stderrPaint, width: this.#terminal.stderrWidth - this.#options.indent.length, nameWidth }
+    const width = this.#terminal.stderrWidth - this.#options.indent.length
+    const longest = Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length)
+    const nameWidth = Math.min(longest, Math.max(NAME_WIDTH_MIN, Math.floor(width * NAME_SHARE)))
+    const options = { paint: this.#terminal.stderrPaint, width, nameWidth }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
     const bars =
       shown.length === 1

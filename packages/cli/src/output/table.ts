@@ -18,54 +18,69 @@ const GAP = '  '
 const COLUMN_WIDTH_MIN = 8
 
 /** Lines of a table: a header and one line a row, columns aligned, cut to `width` where columns may shrink. */
-export function formatTable<Row>(rows: readonly Row[], all: readonly Column<Row>[], terminal: { width: number; paint: Paint }): string[] {
-  const columns = choose(rows, all, terminal.width)
-  const cells = rows.map((row) => columns.map((column) => inline(column.value(row))))
-  const natural = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ''))),
-  )
-  const widths = fit(natural, columns, terminal.width)
-  const join = (line: readonly string[], finish: (text: string, column: Column<Row>) => string): string =>
-    line
-      .map((cell, index) => {
-        const column = columns[index] as Column<Row>
-        const width = widths[index] ?? 0
-        const text = truncate(cell, width)
+export function formatTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  { width, paint }: { width: number; paint: Paint },
+): string[] {
+  const all = columns.map((column) => {
+    const cells = rows.map((row) => inline(column.value(row)))
+    return { column, cells, width: cells.reduce((most, cell) => Math.max(most, displayWidth(cell)), displayWidth(column.title)) }
+  })
+  const chosen = choose(all, width)
+  const widths = fit(chosen, width)
+  const join = (cellOf: (one: Measured<Row>) => string, finish: (text: string, column: Column<Row>) => string): string =>
+    chosen
+      .map((one, index) => {
+        const { column } = one
+        const text = truncate(cellOf(one), widths[index] ?? 0)
         // Spaces after the last column would be marked and copied, and wrap where the terminal is narrower.
-        const isLast = index === columns.length - 1 && column.align !== 'right'
-        return finish(isLast ? text : pad(text, width, column.align), column)
+        const isLast = index === chosen.length - 1 && column.align !== 'right'
+        return finish(isLast ? text : pad(text, widths[index] ?? 0, column.align), column)
       })
       .join(GAP)
       .trimEnd()
   const header = join(
-    columns.map((column) => column.title.toUpperCase()),
-    (text) => terminal.paint.dim(text),
+    ({ column }) => column.title.toUpperCase(),
+    (text) => paint.dim(text),
   )
-  return [header, ...cells.map((line, row) => join(line, (text, column) => column.paint?.(text, rows[row] as Row) ?? text))]
+  const line = (row: Row, index: number): string =>
+    join(
+      ({ cells }) => cells[index] ?? '',
+      (text, column) => column.paint?.(text, row) ?? text,
+    )
+  return [header, ...rows.map(line)]
+}
+
+/** A column with what it would take. */
+interface Measured<Row> {
+  readonly column: Column<Row>
+  readonly cells: readonly string[]
+  readonly width: number
 }
 
 /** All columns, or without as many optional ones as it takes for the rest to fit. */
-function choose<Row>(rows: readonly Row[], columns: readonly Column<Row>[], width: number): ReadonlyArray<Column<Row>> {
-  if (width === Infinity) return columns
-  const least = columns.map((column) => {
-    const natural = Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(inline(column.value(row)))))
-    return { column, width: column.shrinks ? Math.min(natural, COLUMN_WIDTH_MIN) : natural }
-  })
-  const total = (): number => least.reduce((sum, one) => sum + one.width, GAP.length * (least.length - 1))
-  while (total() > width) {
-    const last = least.findLastIndex(({ column }) => column.optional)
+function choose<Row>(all: ReadonlyArray<Measured<Row>>, width: number): ReadonlyArray<Measured<Row>> {
+  const chosen = [...all]
+  const least = (): number =>
+    chosen.reduce(
+      (sum, one) => sum + (one.column.shrinks ? Math.min(one.width, COLUMN_WIDTH_MIN) : one.width),
+      GAP.length * (chosen.length - 1),
+    )
+  while (least() > width) {
+    const last = chosen.findLastIndex(({ column }) => column.optional)
     if (last === -1) break
-    least.splice(last, 1)
+    chosen.splice(last, 1)
   }
-  return least.map(({ column }) => column)
+  return chosen
 }
 
 /** Takes what is over the width from the widest shrinking columns. */
-function fit(natural: readonly number[], columns: ReadonlyArray<Pick<Column<never>, 'shrinks'>>, width: number): number[] {
-  const widths = [...natural]
+function fit(columns: ReadonlyArray<{ readonly column: Pick<Column<never>, 'shrinks'>; readonly width: number }>, width: number): number[] {
+  const widths = columns.map((one) => one.width)
   const total = (): number => widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1))
   while (total() > width) {
-    const widest = widths.reduce((best, one, index) => (columns[index]?.shrinks && one > (widths[best] ?? 0) ? index : best), -1)
+    const widest = widths.reduce((best, one, index) => (columns[index]?.column.shrinks && one > (widths[best] ?? 0) ? index : best), -1)
     if (widest === -1 || (widths[widest] ?? 0) <= COLUMN_WIDTH_MIN) break
     widths[widest] = Math.max(COLUMN_WIDTH_MIN, (widths[widest] ?? 0) - Math.max(1, Math.min(total() - width, 4)))
   }
