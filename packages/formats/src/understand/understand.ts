@@ -6,6 +6,11 @@ import { makeKnowledge } from './knowledge.ts'
 import { Package, parentOf } from './package.ts'
 import type { FileFacts, PackageSources, Recognition, UnderstandOptions, Understanding } from './types.ts'
 
+/** Formats that are told by their files; others are engines' own words for packages of several files. */
+const formats = new Set(['gguf', 'safetensors', 'onnx', 'pytorch', 'torchscript', 'saved-model', 'keras', 'tfjs', 'tflite', 'pickle'])
+/** All of them are pickles, and called PyTorch's as often as not. */
+const pickled = new Set(['pytorch', 'torchscript', 'pickle'])
+
 /**
  * Finds out from a package's files what it is and what has to be known before it is run, without running any of it. Every file that is
  * kept and has a header is held against itself, every pickle scanned.
@@ -14,7 +19,7 @@ import type { FileFacts, PackageSources, Recognition, UnderstandOptions, Underst
  */
 export async function understand(files: PackageSources, options: UnderstandOptions = {}): Promise<Understanding> {
   const pkg = new Package(files, options.signal)
-  const recognition = options.known ?? (await choose(pkg, options))
+  const recognition = await recognise(pkg, options)
   const core = await coreFiles(pkg, recognition)
   const kept = [...new Set(options.keep?.(core) ?? files.keys())]
   const unsafe = await checkKept(pkg, kept, options)
@@ -30,11 +35,30 @@ export async function understand(files: PackageSources, options: UnderstandOptio
       documents,
       diskBytes: bytesOf(pkg, kept),
       coreBytes: bytesOf(pkg, core),
-      warnings: [...unsafe, ...(await warningsOf(pkg, [...core])), ...documentWarnings(recognition, documents)],
+      warnings: [...unsafe, ...recognition.doubts, ...(await warningsOf(pkg, [...core])), ...documentWarnings(recognition, documents)],
     },
     options.stated,
   )
-  return { ...recognition, knowledge, signature: main?.signature ?? null, core, kept, unsafe }
+  const { format, roles } = recognition
+  return {
+    format,
+    roles,
+    knowledge,
+    signature: recognition.roles['model'] === undefined ? null : (main?.signature ?? null),
+    core,
+    kept,
+    unsafe,
+  }
+}
+
+/** What others say it is, unless its file is evidently something else. */
+async function recognise(pkg: Package, options: UnderstandOptions): Promise<Recognition & { readonly doubts: readonly string[] }> {
+  const { known } = options
+  if (!known) return { ...(await choose(pkg, options)), doubts: [] }
+  const model = known.roles['model']
+  const found = model === undefined || !formats.has(known.format) ? undefined : (await pkg.facts(model))?.format
+  if (found === undefined || found === known.format || (pickled.has(found) && pickled.has(known.format))) return { ...known, doubts: [] }
+  return { ...known, format: found, doubts: [`It is said to be ${known.format}; ${model} is ${found}.`] }
 }
 
 /** Reads the header of every file that is kept. @returns what the unsafe ones among them would do. */

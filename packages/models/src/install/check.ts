@@ -1,41 +1,91 @@
-import { SomaError } from '@soma/core'
-import { type OnnxHeader, checkOnnxExternalData, isOnnxPath, onnxSignature, openFileReader, readOnnxHeader } from '@soma/formats'
-import { type ManifestFile, type Signature, checkPackagePath } from '@soma/spec'
+import { SomaError, isSomaError } from '@soma/core'
+import { type PackageSources, type Understanding, openFileReader, understand } from '@soma/formats'
+import { type Knowledge, type ManifestFile, type Signature, checkPackagePath } from '@soma/spec'
 import type { StoredBlob } from '@soma/store'
 import { checkFileSet } from '../package/file-set.ts'
 import { compileGlob } from '../package/glob.ts'
 import { manifestSignature } from '../package/manifest.ts'
+import { type Recognised, engineFor, noModel, statedFormat } from '../package/recognise.ts'
 import { selectFiles } from '../package/select.ts'
 import type { InstallContext, StagedFiles } from './deps.ts'
 import type { KnownPackage } from './recognise.ts'
 
 /** A package whose files are all there and what they are said to be. */
 export interface CheckedPackage extends KnownPackage {
+  readonly recognised: Recognised
   /** Only those that are kept. */
   readonly files: StagedFiles
   readonly signature: Signature | null
+  readonly knowledge: Knowledge
+  /** What its pickles would do beyond loading weights; empty unless that was allowed. */
+  readonly unsafe: readonly string[]
 }
 
 /**
  * Holds the files against what the manifest and the model files say of them, and picks those to keep.
- * @throws {SomaError} `package/hash-mismatch`, `package/size-mismatch`, `package/no-model`, `package/invalid-model`, `package/unsafe-path`.
+ * @throws {SomaError} `package/hash-mismatch`, `package/size-mismatch`, `package/no-model`, `package/invalid-model`,
+ * `package/unsafe-pickle`, `package/unsafe-path`.
  */
 export async function check(context: InstallContext, known: KnownPackage): Promise<CheckedPackage> {
   const { manifest, recognised, files } = known
   const include = includeFilter(context)
   const listed = (manifest?.spec.format.files ?? []).filter(({ path }) => include?.(path) !== false)
   for (const entry of listed) checkListed(entry, files.get(checkPackagePath(entry.path)))
-  for (const [role, path] of Object.entries(recognised.roles))
+  for (const [role, path] of Object.entries(recognised?.roles ?? {}))
     if (!files.has(path)) throw missing(path, `plays the role ${JSON.stringify(role)}`)
-  checkRoles(recognised.roles)
-  const headers = await readHeaders(context, known)
-  const core = new Set([...Object.values(recognised.roles), ...listed.map(({ path }) => checkPackagePath(path))])
-  for (const header of headers.values()) for (const path of header.externalData.keys()) core.add(path)
-  const kept = selectFiles(files, core, include ?? (listed.length > 0 ? () => false : undefined))
-  checkFileSet([...kept, 'manifest.yaml'])
-  const chosen = new Map(kept.flatMap((path) => pair(path, files.get(path))))
+  checkRoles(recognised?.roles ?? {})
+  const understood = await read(context, known, (core) => {
+    const needed = new Set([...core, ...listed.map(({ path }) => checkPackagePath(path))])
+    return selectFiles(files, needed, include ?? (listed.length > 0 ? () => false : undefined))
+  })
+  checkFileSet([...understood.kept, 'manifest.yaml'])
+  const chosen = new Map(understood.kept.flatMap((path) => pair(path, files.get(path))))
   for (const [path, { digest, sizeBytes }] of chosen) context.report({ type: 'verify', path, digest, sizeBytes })
-  return { ...known, files: chosen, signature: signatureOf(known, headers) }
+  const { knowledge, unsafe } = understood
+  const found = recognised?.format === understood.format ? recognised : recognisedBy(understood, context)
+  warn(context, found, knowledge)
+  return { ...known, recognised: found, files: chosen, signature: signatureOf(known, understood), knowledge, unsafe }
+}
+
+/** Reads every header and scans every pickle that is kept, so that what is broken or unsafe is found now and not when it is loaded. */
+async function read(context: InstallContext, known: KnownPackage, keep: (core: ReadonlySet<string>) => string[]): Promise<Understanding> {
+  const { deps, signal, report, input } = context
+  const { recognised, manifest, files } = known
+  try {
+    return await understand(sourcesOf(context, files), {
+      signal,
+      allowUnsafe: input.allowUnsafe,
+      keep,
+      ...(recognised && { known: recognised }),
+      ...(manifest && { stated: { format: statedFormat(manifest), framework: manifest.spec.framework?.name } }),
+      onScan: (path, format) => report({ type: 'scan', path, format }),
+    })
+  } catch (error) {
+    const candidates = isSomaError(error, 'package/no-model') ? error.details['candidates'] : undefined
+    // Nothing that is known by its format; an engine may know it by its name.
+    if (Array.isArray(candidates) && candidates.length === 0) throw noModel(files, deps.engines())
+    throw error
+  }
+}
+
+function sourcesOf({ deps, signal }: InstallContext, files: StagedFiles): PackageSources {
+  return new Map(
+    [...files].map(([path, { digest, sizeBytes }]) => [
+      path,
+      { sizeBytes, open: () => openFileReader(deps.store.blobs.path(digest), { name: path, signal }) },
+    ]),
+  )
+}
+
+function recognisedBy({ format, roles, knowledge }: Understanding, { deps }: InstallContext): Recognised {
+  const engine = engineFor({ format, roles }, deps.engines())
+  return { format, roles, engine, task: knowledge.tasks[0] ?? engine?.layouts.find((layout) => layout.format === format)?.task ?? null }
+}
+
+/** Says while it is installed what `soma model show` says later, and that nothing here can run it. */
+function warn({ report }: InstallContext, { engine, format }: Recognised, { warnings }: Knowledge): void {
+  for (const message of warnings) report({ type: 'warning', message })
+  if (!engine) report({ type: 'warning', message: `No engine here loads ${format}; soma engine list shows what each one loads.` })
 }
 
 function includeFilter({ input }: InstallContext): ((path: string) => boolean) | undefined {
@@ -85,26 +135,9 @@ function missing(path: string, why: string): SomaError {
   })
 }
 
-/** Reads every ONNX file that will be run, so that a broken one is found now and not when it is loaded. */
-async function readHeaders({ deps, signal }: InstallContext, { recognised, files }: KnownPackage): Promise<Map<string, OnnxHeader>> {
-  const headers = new Map<string, OnnxHeader>()
-  for (const path of Object.values(recognised.roles)) {
-    const blob = files.get(path)
-    if (!blob || !isOnnxPath(path)) continue
-    await using reader = await openFileReader(deps.store.blobs.path(blob.digest), { name: path, signal })
-    const header = await readOnnxHeader(reader)
-    checkOnnxExternalData(path, header, (data) => files.get(data)?.sizeBytes)
-    headers.set(path, header)
-  }
-  return headers
-}
-
 /** What a file says of itself counts for more than what was written about it; words about its inputs are kept. */
-function signatureOf({ manifest, recognised }: KnownPackage, headers: ReadonlyMap<string, OnnxHeader>): Signature | null {
+function signatureOf({ manifest }: KnownPackage, { signature: own }: Understanding): Signature | null {
   const stated = manifest ? manifestSignature(manifest) : null
-  const model = recognised.roles['model']
-  const header = recognised.format === 'onnx' && model !== undefined ? headers.get(model) : undefined
-  const own = header && onnxSignature(header)
   if (!own) return stated
   const words = new Map(
     [...(stated?.inputs ?? []), ...(stated?.outputs ?? [])].map(({ name, finite, description }) => [

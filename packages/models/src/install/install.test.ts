@@ -50,7 +50,7 @@ describe('model.install', () => {
     )
     assert.deepEqual(
       events.map(({ type }) => type).filter((type) => type !== 'download'),
-      ['resolved', 'verify', 'verify', 'verify', 'register'],
+      ['resolved', 'scan', 'verify', 'verify', 'verify', 'register'],
     )
     const model = test.registry.get('sums')
     assert.deepEqual(
@@ -369,8 +369,6 @@ describe('model.install', () => {
       ['a role without its file', '[{path: m.onnx}]', '    execution_files: {model: other.onnx}\n', 'package/no-model'],
       ['one file in two roles', '[{path: m.onnx}]', '    execution_files: {a: m.onnx, b: m.onnx}\n', 'package/invalid-manifest'],
       ['an unknown dtype', '[{path: m.onnx}]', '  io: {inputs: [{name: x, dtype: float80}]}\n', 'package/invalid-manifest'],
-      ['a format nobody loads', '[{path: m.onnx}]', '    execution_format: gguf\n', 'package/no-model'],
-      ['an engine that is not here', '[{path: m.onnx}]', '  engine: {id: missing}\n', 'package/no-model'],
       ['a duplicate key', '[{path: m.onnx}]', '  io: {}\n  io: {}\n', 'package/invalid-manifest'],
     ]
     for (const [lie, files, more, code] of lies)

@@ -7,9 +7,10 @@ import { type Recognised, recogniseFiles, recogniseManifest } from '../package/r
 import { isManifest } from '../package/select.ts'
 import type { InstallContext, StagedFiles } from './deps.ts'
 
-/** A package that is understood: whose engine, which files, and the manifest it brought. */
+/** A package as far as its manifest and the names of its files tell: whose engine, which files, and the manifest it brought. */
 export interface KnownPackage {
-  readonly recognised: Recognised
+  /** Undefined when the files have to be read to know what it is. */
+  readonly recognised: Recognised | undefined
   /** Without the manifest, by path from the folder that the manifest lies in. */
   readonly files: StagedFiles
   readonly manifest?: Manifest
@@ -17,7 +18,7 @@ export interface KnownPackage {
 
 /**
  * Finds out what a package is: by its manifest, else by the engines' layouts.
- * @throws {SomaError} `package/invalid-manifest`, `package/unsafe-path`, `package/no-model`.
+ * @throws {SomaError} `package/invalid-manifest`, `package/unsafe-path`; `package/no-model` for several manifests.
  */
 export async function recognise(context: InstallContext, files: StagedFiles): Promise<KnownPackage> {
   const { store, engines } = context.deps

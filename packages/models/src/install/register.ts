@@ -1,5 +1,8 @@
+import { spdxLicence } from '@soma/formats'
+import type { Knowledge } from '@soma/spec'
 import { describePackage } from '../package/describe.ts'
 import { packageDigest } from '../package/file-set.ts'
+import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledFile, InstalledModel } from '../ports.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
 import { blobsOf, replacementEffects } from '../versions/replacement.ts'
@@ -11,7 +14,13 @@ import type { Target } from './resolve.ts'
 /** A checked package and the signature that is kept with it. */
 type SignedPackage = CheckedPackage & Pick<InstalledModel, 'signatureBundle'>
 
-/** Stages the record of a checked package. It exists once the kernel has committed it, together with the audit entry. */
+/** Where neither engine, files nor source say what a model does. */
+const UNKNOWN_TASK = 'unknown'
+
+/**
+ * Stages the record of a checked package. It exists once the kernel has committed it, together with the audit entry.
+ * @throws {SomaError} `package/licence-refused`.
+ */
 export function register(context: InstallContext, target: Target, pkg: SignedPackage): InstalledModel {
   const { effects, deps, report } = context
   const model = describeModel(context, target, pkg)
@@ -30,44 +39,63 @@ export function register(context: InstallContext, target: Target, pkg: SignedPac
 }
 
 function describeModel(context: InstallContext, { resolution, name, pin }: Target, pkg: SignedPackage): InstalledModel {
-  const { recognised, signature, manifest: brought } = pkg
+  const { recognised, signature, unsafe, manifest: brought } = pkg
   const { include } = context.input
+  const { format, roles, engine, task } = recognised
+  const { reference, version, description, homepage } = resolution
   const files = [...pkg.files]
     .map(([path, { digest, sizeBytes }]) => ({ path, digest, sizeBytes }))
     .sort((a, b) => (a.path < b.path ? -1 : 1))
-  const { reference, version, licence, description, homepage } = resolution
+  const knowledge = withWords(pkg.knowledge, resolution)
+  const tasks = [...new Set([task ?? knowledge.tasks[0] ?? UNKNOWN_TASK, ...knowledge.tasks])]
+  const source = { reference, pin, ...(include && { include }), ...(unsafe.length > 0 && { unsafe: true }) }
   const manifest = describePackage(
     {
-      recognised,
+      format,
+      roles,
+      tasks,
+      knowledge,
       files,
       signature,
       name,
       version,
-      licence,
-      description,
       homepage,
-      source: { reference, pin, ...(include && { include }) },
+      source,
+      engine: engine?.id ?? null,
+      licence: knowledge.licence ?? undefined,
+      description: description ?? knowledge.summary ?? undefined,
     },
     brought,
   )
-  const roles = new Map(Object.entries(recognised.roles).map(([role, path]) => [path, role]))
+  const licence = manifest.metadata.license ?? null
+  checkLicence(licence, context.deps.settings().licencesRefused ?? [], name)
+  const roleOf = new Map(Object.entries(roles).map(([role, path]) => [path, role]))
   return {
     name,
     version: manifest.metadata.version,
     reference,
     wanted: context.input.reference,
-    format: recognised.format,
-    task: recognised.task,
-    engine: recognised.engine.id,
+    format,
+    task: tasks[0] ?? UNKNOWN_TASK,
+    engine: engine?.id ?? null,
     settings: manifest.spec.engine?.settings ?? {},
-    licence: manifest.metadata.license ?? null,
-    files: files.map((file): InstalledFile => ({ ...file, role: roles.get(file.path) ?? null })),
+    licence,
+    files: files.map((file): InstalledFile => ({ ...file, role: roleOf.get(file.path) ?? null })),
     signature,
-    knowledge: null,
+    knowledge: { ...knowledge, licence: licence ?? knowledge.licence },
     manifest,
     signatureBundle: pkg.signatureBundle,
     pinned: false,
     digest: packageDigest(files),
     installedAt: context.deps.clock.now(),
+  }
+}
+
+/** What the source says fills in where the files are silent. */
+function withWords(knowledge: Knowledge, { licence, task }: Target['resolution']): Knowledge {
+  return {
+    ...knowledge,
+    licence: knowledge.licence ?? (licence === undefined ? null : spdxLicence(licence)),
+    tasks: knowledge.tasks.length > 0 || task === undefined ? knowledge.tasks : [task],
   }
 }

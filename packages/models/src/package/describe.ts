@@ -1,6 +1,6 @@
 import type { BlobDigest } from '@soma/core'
-import type { Manifest, ManifestFile, Signature } from '@soma/spec'
-import type { Recognised } from './recognise.ts'
+import type { Knowledge, Manifest, ManifestFile, Signature } from '@soma/spec'
+import { withRequirements } from './requirements.ts'
 
 /** A file of a package, by content. */
 export interface DescribedFile {
@@ -11,7 +11,14 @@ export interface DescribedFile {
 
 /** Everything that a package's manifest says. */
 export interface Description {
-  readonly recognised: Recognised
+  readonly format: string
+  /** Role → path. */
+  readonly roles: Readonly<Record<string, string>>
+  /** Id of the engine that runs it; null when none here does. */
+  readonly engine: string | null
+  /** What it does here, which comes first, and what else. */
+  readonly tasks: readonly string[]
+  readonly knowledge: Knowledge
   readonly files: readonly DescribedFile[]
   readonly signature: Signature | null
   readonly name: string
@@ -28,8 +35,8 @@ export interface Description {
  * in the files is filled in; the list of files becomes complete.
  */
 export function describePackage(description: Description, brought?: Manifest): Manifest {
-  const { recognised, files, signature, source } = description
-  const { execution_file: _single, ...format } = brought?.spec.format ?? { type: recognised.format, files: [] }
+  const { files, signature, source, roles, engine, tasks, knowledge } = description
+  const { execution_file: _single, ...format } = brought?.spec.format ?? { type: description.format, files: [] }
   return {
     ...(brought ?? { apiVersion: 'soma/v1', kind: 'Model' }),
     metadata: describeMetadata(description, brought),
@@ -38,11 +45,13 @@ export function describePackage(description: Description, brought?: Manifest): M
       format: {
         ...format,
         files: describeFiles(files, format.files),
-        execution_files: Object.fromEntries(Object.entries(recognised.roles).map(([role, path]) => [role, { path }])),
+        execution_files: Object.fromEntries(Object.entries(roles).map(([role, path]) => [role, { path }])),
       },
       ...(signature && !brought?.spec.io && { io: toIo(signature) }),
-      tasks: brought?.spec.tasks ?? [recognised.task],
-      engine: { settings: {}, ...brought?.spec.engine, id: recognised.engine.id },
+      ...(knowledge.framework !== null && { framework: { name: knowledge.framework, ...brought?.spec.framework } }),
+      requirements: withRequirements(knowledge.requirements, brought?.spec.requirements),
+      tasks: brought?.spec.tasks ?? [...tasks],
+      ...(engine !== null && { engine: { settings: {}, ...brought?.spec.engine, id: engine } }),
       source: { ...brought?.spec.source, ...source },
     },
   }

@@ -15,6 +15,12 @@ export function compileGlob(pattern: string): (path: string) => boolean {
   }
 }
 
+/** A test for plain names: `*` and `?` only, and case does not count. */
+export function compilePattern(pattern: string): (name: string) => boolean {
+  const wanted = pattern.toLowerCase()
+  return (name) => matchName(wanted, name.toLowerCase())
+}
+
 function matchName(pattern: string, name: string): boolean {
   return matchSequence(Array.from(pattern), Array.from(name), '*', (wanted, character) => wanted === '?' || wanted === character)
 }

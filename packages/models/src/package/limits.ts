@@ -5,3 +5,5 @@ export const GLOB_ALTERNATIVES_MAX = 64
 export const SUPPORT_FILE_BYTES_MAX = 64 * 1024 * 1024
 /** Files named in an error message. */
 export const CANDIDATES_SHOWN_MAX = 10
+/** Brackets inside brackets in one SPDX expression. */
+export const LICENCE_DEPTH_MAX = 32

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
 import { testEngines } from '../install/test-install.ts'
 import { checkFileSet, packageDigest } from './file-set.ts'
-import { recogniseFiles } from './recognise.ts'
+import { engineFor, noModel, recogniseFiles } from './recognise.ts'
 import { mayBelongToModel, selectFiles, wantedPaths } from './select.ts'
 
 function filesOf(...paths: string[]): Map<string, { sizeBytes: number }> {
@@ -13,22 +13,24 @@ function filesOf(...paths: string[]): Map<string, { sizeBytes: number }> {
 describe('recognising a package', () => {
   it('takes the first engine whose layout fits, in the order they come', () => {
     const ocr = filesOf('a_det_x.onnx', 'a_rec_x.onnx', 'keys.txt')
-    assert.equal(recogniseFiles(ocr, testEngines).engine.id, 'ocr')
-    assert.deepEqual(recogniseFiles(filesOf('deep/M.ONNX', 'x.md'), testEngines).roles, { model: 'deep/M.ONNX' })
+    assert.equal(recogniseFiles(ocr, testEngines)?.engine?.id, 'ocr')
+    assert.deepEqual(recogniseFiles(filesOf('deep/M.ONNX', 'x.md'), testEngines)?.roles, { model: 'deep/M.ONNX' })
   })
 
   it('does not let one file play two roles', () => {
-    assert.throws(
-      () => recogniseFiles(filesOf('a_det_rec_x.onnx', 'b.onnx', 'keys.txt'), testEngines),
-      (error) => isSomaError(error, 'package/no-model'),
-    )
+    assert.equal(recogniseFiles(filesOf('a_det_rec_x.onnx', 'b.onnx', 'keys.txt'), testEngines), undefined)
   })
 
-  it('says that no file is a model, and which engines there are', () => {
-    assert.throws(
-      () => recogniseFiles(filesOf('a.md'), testEngines),
-      (error) => isSomaError(error, 'package/no-model') && error.message.includes('ocr, onnx, echo'),
-    )
+  it('says what looks like a model to an engine, or that nothing does and what the engines load', () => {
+    assert.match(noModel(filesOf('b.onnx', 'a.onnx'), testEngines).message, /2 files that could be the model \(a\.onnx, b\.onnx\)/)
+    assert.match(noModel(filesOf('a.md'), testEngines).message, /load paddleocr-onnx, onnx, echo/)
+  })
+
+  it('takes an engine that loads the format and has a file for every role it asks for', () => {
+    const found = (format: string, roles: Record<string, string>): string | undefined => engineFor({ format, roles }, testEngines)?.id
+    assert.equal(found('onnx', { model: 'm.onnx' }), 'onnx')
+    assert.equal(found('onnx', { encoder: 'e.onnx', decoder: 'd.onnx' }), undefined)
+    assert.equal(found('gguf', { model: 'm.gguf' }), undefined)
   })
 })
 

@@ -5,45 +5,41 @@ import { CANDIDATES_SHOWN_MAX } from './limits.ts'
 import { manifestRoles } from './manifest.ts'
 import { type FileSize, isDocument, isSupport } from './select.ts'
 
-/** Which engine runs a package, and which of its files plays which role. */
+/** What a package is, which of its files plays which role, and what runs it. */
 export interface Recognised {
-  readonly engine: EngineDescriptor
   readonly format: string
-  readonly task: string
   /** Role → path. */
   readonly roles: Readonly<Record<string, string>>
+  /** Null when none here loads the format. */
+  readonly engine: EngineDescriptor | null
+  /** As the manifest or the engine says it; null when only the files can. */
+  readonly task: string | null
 }
 
-/**
- * Recognises a package without a manifest by the first engine's first layout that fits.
- * @throws {SomaError} `package/no-model` naming the candidates when none does.
- */
-export function recogniseFiles(files: ReadonlyMap<string, FileSize>, engines: readonly EngineDescriptor[]): Recognised {
-  const found = fitLayouts([...files.keys()], engines)
-  if (found) return found
-  throw noModel(files, engines)
+/** Recognises a package without a manifest by the first engine's first layout that fits; undefined when none does. */
+export function recogniseFiles(files: ReadonlyMap<string, FileSize>, engines: readonly EngineDescriptor[]): Recognised | undefined {
+  return fitLayouts([...files.keys()], engines)
 }
 
 /**
  * Engine and roles of a package with a manifest: what it states, and where it is silent what the engine's layouts find.
- * @throws {SomaError} `package/no-model` when no engine here loads the format, or no file plays a role.
+ * Undefined when only the files themselves can tell which of them is the model.
  */
 export function recogniseManifest(
   manifest: Manifest,
   files: ReadonlyMap<string, FileSize>,
   engines: readonly EngineDescriptor[],
-): Recognised {
+): Recognised | undefined {
   const format = statedFormat(manifest)
-  const engine = engineFor(manifest, format, engines)
+  const wanted = manifest.spec.engine?.id
+  const engine = engines.find(({ id, formats }) => (wanted === undefined ? formats.includes(format) : id === wanted)) ?? null
   const listed = manifest.spec.format.files.map(({ path }) => path)
-  const fitted = fitLayouts(listed.length > 0 ? listed : [...files.keys()], [engine], format)
+  const fitted = engine ? fitLayouts(listed.length > 0 ? listed : [...files.keys()], [engine], format) : undefined
   const stated = manifestRoles(manifest)
   const roles = Object.keys(stated).length > 0 ? stated : (fitted?.roles ?? onlyFile(listed, files))
-  if (!roles) throw noModel(files, [engine])
-  const task =
-    manifest.spec.tasks?.[0] ?? fitted?.task ?? engine.layouts.find((layout) => layout.format === format)?.task ?? engine.tasks[0]
-  if (task === undefined) throw noModel(files, [engine])
-  return { engine, format, task, roles }
+  if (!roles) return undefined
+  const layout = engine?.layouts.find((layout) => layout.format === format)
+  return { engine, format, task: manifest.spec.tasks?.[0] ?? fitted?.task ?? layout?.task ?? engine?.tasks[0] ?? null, roles }
 }
 
 /** What the files are: of two formats the one they are run in. */
@@ -51,16 +47,16 @@ export function statedFormat(manifest: Manifest): string {
   return (manifest.spec.format.execution_format || manifest.spec.format.type).toLowerCase()
 }
 
-function engineFor(manifest: Manifest, format: string, engines: readonly EngineDescriptor[]): EngineDescriptor {
-  const wanted = manifest.spec.engine?.id
-  const engine = engines.find(({ id, formats }) => (wanted === undefined ? formats.includes(format) : id === wanted))
-  if (engine) return engine
-  const known = engines.map(({ id, formats }) => `${id} (${formats.join(', ')})`).join('; ')
-  throw new SomaError(
-    'package/no-model',
-    `no engine here ${wanted === undefined ? `loads the format ${JSON.stringify(format)}` : `is called ${JSON.stringify(wanted)}`}; there are: ${known || 'none'}`,
-    { details: { format, ...(wanted !== undefined && { engine: wanted }), engines: engines.map(({ id }) => id) } },
-  )
+/** The engine for a package that no layout fits: it loads the format, and asks for no role that no file plays. */
+export function engineFor(
+  { format, roles }: Pick<Recognised, 'format' | 'roles'>,
+  engines: readonly EngineDescriptor[],
+): EngineDescriptor | null {
+  const fits = ({ formats, layouts }: EngineDescriptor): boolean => {
+    const own = layouts.filter((layout) => layout.format === format)
+    return formats.includes(format) && (own.length === 0 || own.some(({ files }) => Object.keys(files).every((role) => role in roles)))
+  }
+  return engines.find(fits) ?? null
 }
 
 function fitLayouts(paths: readonly string[], engines: readonly EngineDescriptor[], format?: string): Recognised | undefined {
@@ -92,13 +88,14 @@ function onlyFile(listed: readonly string[], files: ReadonlyMap<string, FileSize
   return model !== undefined && models.length === 1 ? { model } : undefined
 }
 
-function noModel(files: ReadonlyMap<string, FileSize>, engines: readonly EngineDescriptor[]): SomaError {
+/** The refusal of a package in which nothing is a model, naming what looks like one to an engine. */
+export function noModel(files: ReadonlyMap<string, FileSize>, engines: readonly EngineDescriptor[]): SomaError {
   const globs = engines.flatMap(({ layouts }) => layouts.flatMap((layout) => Object.values(layout.files))).map(compileGlob)
   const candidates = [...files.keys()].filter((path) => globs.some((matches) => matches(path))).sort()
   const shown = candidates.slice(0, CANDIDATES_SHOWN_MAX)
   const message =
     candidates.length > 0
       ? `the package holds ${candidates.length} files that could be the model (${shown.join(', ')}); choose with include, e.g. ${JSON.stringify(shown[0])}`
-      : `none of the package's ${files.size} files is a model that an engine here knows (${engines.map(({ id }) => id).join(', ') || 'there are no engines'})`
+      : `none of the package's ${files.size} files is a model of a known format; the engines here load ${engines.flatMap(({ formats }) => formats).join(', ') || 'nothing'}`
   return new SomaError('package/no-model', message, { details: { candidates: shown, files: files.size } })
 }

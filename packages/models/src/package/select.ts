@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { isShardIndexPath, isTrainingState } from '@soma/formats'
 import { MANIFEST_FILE_NAME } from '@soma/spec'
 import { compileGlob } from './glob.ts'
 import { SUPPORT_FILE_BYTES_MAX } from './limits.ts'
@@ -43,10 +44,10 @@ export function isManifest(path: string): boolean {
   return posix.basename(path) === MANIFEST_FILE_NAME
 }
 
-/** Anything that is not evidently code. */
+/** Anything that is not evidently code, or left over from training. */
 export function mayBelongToModel(path: string): boolean {
   if (isDocument(path)) return true
-  return !isCode(path) && !recordFolders.test(path) && !programFiles.test(path)
+  return !isCode(path) && !isTrainingState(path) && !recordFolders.test(path) && !programFiles.test(path)
 }
 
 /** Licence, readme, model card. */
@@ -60,7 +61,17 @@ function isCode(path: string): boolean {
 
 /** Whether a file looks like configuration or vocabulary and is of a size that such files have. */
 export function isSupport(path: string, { sizeBytes }: FileSize): boolean {
-  return supportExtensions.has(posix.extname(path).toLowerCase()) && mayBelongToModel(path) && sizeBytes <= SUPPORT_FILE_BYTES_MAX
+  return (
+    supportExtensions.has(posix.extname(path).toLowerCase()) &&
+    mayBelongToModel(path) &&
+    !isWeightIndex(path) &&
+    sizeBytes <= SUPPORT_FILE_BYTES_MAX
+  )
+}
+
+/** Which file holds which weights: of use only together with them, so it is kept only as a part of the model. */
+function isWeightIndex(path: string): boolean {
+  return isShardIndexPath(path) || /\.(bin|h5|msgpack)\.index\.json$/i.test(path)
 }
 
 /**
