@@ -11,7 +11,7 @@ const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)
 /**
  * A gzip stream that stores instead of compressing. Weights hardly compress (7 % of float32, nothing of quantised ones), and
  * what a compressor writes differs between its versions and processors: stored, equal packages are equal archives everywhere, at the
- * speed of the disk.
+ * speed of the disk. A chunk is good until the next one is asked for: its memory is used again.
  * @see RFC 1951, 3.2.4 and RFC 1952
  */
 export async function* storedGzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
@@ -32,7 +32,7 @@ export async function* storedGzip(source: AsyncIterable<Uint8Array>): AsyncGener
 
 /** Cuts bytes into blocks at fixed places, however they come. */
 class BlockWriter {
-  #batch = newBatch()
+  readonly #batch = Buffer.allocUnsafeSlow(BATCH_BLOCKS * (BLOCK_HEADER_BYTES + BLOCK_BYTES))
   /** Where the open block begins, and how many bytes it has. */
   #start = 0
   #filled = 0
@@ -53,7 +53,6 @@ class BlockWriter {
       this.#close(false)
       if (this.#start < this.#batch.byteLength) continue
       yield this.#batch
-      this.#batch = newBatch()
       this.#start = 0
     }
   }
@@ -65,8 +64,4 @@ class BlockWriter {
     this.#start += BLOCK_HEADER_BYTES + this.#filled
     this.#filled = 0
   }
-}
-
-function newBatch(): Buffer {
-  return Buffer.allocUnsafe(BATCH_BLOCKS * (BLOCK_HEADER_BYTES + BLOCK_BYTES))
 }

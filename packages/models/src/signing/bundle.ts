@@ -7,7 +7,7 @@ import { BUNDLE_BYTES_MAX } from './limits.ts'
  * A Sigstore bundle v0.3 around a DSSE envelope with one signature, made with a key.
  * @see https://docs.sigstore.dev/about/bundle/ and https://github.com/secure-systems-lab/dsse/blob/v1.0.0/protocol.md
  */
-export const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+const BUNDLE_MEDIA_TYPE = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 
 /** A bundle that was read. */

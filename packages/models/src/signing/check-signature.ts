@@ -8,7 +8,7 @@ import { wantedPaths } from '../package/select.ts'
 import { type Judgement, judge, statementOf } from './judge.ts'
 import { readKeyRing } from './key-ring.ts'
 import { BUNDLE_BYTES_MAX } from './limits.ts'
-import { type KeptSignature, SIGNATURE_FILE_NAMES, isSignatureFile } from './signature-files.ts'
+import { type KeptSignature, SIGNATURE_FILE_NAMES } from './signature-files.ts'
 import { signedFiles } from './verdict.ts'
 
 /** The files of a package without its signature, and that. */
@@ -26,11 +26,12 @@ export interface CheckedSignature {
 export async function checkSignature(context: InstallContext, target: Target, staged: StagedFiles): Promise<CheckedSignature> {
   const policy = context.deps.settings().signatures ?? 'off'
   const folder = signatureFolder(staged)
-  const unsigned = new Map([...staged].filter(([path]) => !isSignatureFile(path)))
   if (folder === undefined) {
     applyPolicy(context, policy, null)
-    return { files: unsigned, signature: null }
+    return { files: staged, signature: null }
   }
+  const signatureFiles = new Set(SIGNATURE_FILE_NAMES.map((name) => posix.join(folder, name)))
+  const unsigned = new Map([...staged].filter(([path]) => !signatureFiles.has(path)))
   const bundles = await readBundles(context, staged, folder)
   if (policy !== 'off') {
     const files = relativeTo(folder, unsigned)

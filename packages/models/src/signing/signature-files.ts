@@ -1,4 +1,3 @@
-import { posix } from 'node:path'
 import { z } from 'zod'
 
 /**
@@ -6,10 +5,6 @@ import { z } from 'zod'
  * Signing gives it: other programs check that one and need not know of the other.
  */
 export const SIGNATURE_FILE_NAMES = ['model.sig', 'model.ml-dsa-65.sig'] as const
-
-export function isSignatureFile(path: string): boolean {
-  return SIGNATURE_FILE_NAMES.some((name) => posix.basename(path) === name)
-}
 
 /** Signatures as the package's record keeps them. */
 export interface KeptSignature {

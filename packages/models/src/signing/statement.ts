@@ -8,8 +8,8 @@ import { SIGNED_FILES_MAX } from './limits.ts'
  * What is signed: an in-toto Statement v1 as OpenSSF Model Signing 1.0 defines it, the list of all files with their sha256.
  * @see https://github.com/ossf/model-signing-spec and https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
  */
-export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
-export const PREDICATE_TYPE = 'https://model_signing/signature/v1.0'
+const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
+const PREDICATE_TYPE = 'https://model_signing/signature/v1.0'
 
 /** Signed files by path: sha256, lower-case hex. */
 export type SignedFiles = ReadonlyMap<string, string>
