@@ -8,6 +8,7 @@ import { createNpmSource } from '@soma/source-npm'
 import { createOllamaSource } from '@soma/source-ollama'
 import { createOciSource } from '@soma/source-oci'
 import { createPypiSource } from '@soma/source-pypi'
+import { createPytorchSource } from '@soma/source-pytorch'
 import { createReplicateSource } from '@soma/source-replicate'
 import { createUrlSource } from '@soma/source-url'
 import { type UserSourceFile, createUserSources } from './user-sources.ts'
@@ -20,6 +21,7 @@ function builtInSources(deps: SourceDeps): readonly Source[] {
     createHuggingFaceSource,
     createOllamaSource,
     createModelScopeSource,
+    createPytorchSource,
     createNpmSource,
     createOciSource,
     createPypiSource,

@@ -76,7 +76,8 @@ export function corruptsByte(at: number): Fault {
   return {
     file: (file) => {
       if (!(file.body instanceof Uint8Array)) throw new TypeError('corruptsByte needs a file with bytes of its own')
-      const body = file.body.slice()
+      // Not `slice`: a Buffer's shares its memory.
+      const body = new Uint8Array(file.body)
       body[at] = (body[at] ?? 0) ^ 0xff
       return { ...file, body }
     },

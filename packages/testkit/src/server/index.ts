@@ -17,6 +17,7 @@ export {
 } from './faults.ts'
 export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from './docker-registry.ts'
 export { type FaultyServer, type SeenRequest, createFaultyServer } from './faulty-server.ts'
+export { type GitRepository, gitHost } from './git-host.ts'
 export { type HubModel, type HubOptions, gitOid, huggingFaceHub } from './huggingface-hub.ts'
 export { type ModelScopeModel, modelScopeHub } from './modelscope-hub.ts'
 export { type KaggleOptions, type KaggleVariation, kaggleModels } from './kaggle.ts'

@@ -1,0 +1,89 @@
+import { definition, mentions, stringsOf } from './python.ts'
+import { fileNameOf, isWeightsUrl } from './weights-url.ts'
+
+/** Weights of an entry. */
+export interface Candidate {
+  /** Member of the weights enum, or the file's name. */
+  readonly name: string
+  readonly url: string
+  /** What the code itself takes when nothing is asked for. */
+  readonly preferred: boolean
+}
+
+/**
+ * The weights that a file of Python names for one of its functions, in the ways that repositories write them, the surest first:
+ * an enum of weights, addresses in the function, in a table or constant that it uses, in a helper that it calls, then in file names.
+ * @param code as `plainCode` gives it.
+ */
+export function candidatesOf(code: string, entry: string): Candidate[] {
+  const body = definition(code, 'def', entry)
+  if (body === undefined) return []
+  const ways = [fromEnum, fromText, fromTables, fromConstants, fromHelpers]
+  for (const way of ways) {
+    const found = way(code, body, entry)
+    if (found.length > 0) return distinct(found)
+  }
+  return distinct(named(stringsOf(code).filter((url) => isWeightsUrl(url) && sameName(fileNameOf(url), entry))))
+}
+
+/** `class ResNet50_Weights(WeightsEnum)`: only one that is defined here, because the others are those of its parts. */
+function fromEnum(code: string, body: string): Candidate[] {
+  for (const [, name = ''] of body.matchAll(/\b(\w*Weights)\b/g)) {
+    const members = definition(code, 'class', name)
+    if (members !== undefined) return enumMembers(members)
+  }
+  return []
+}
+
+function enumMembers(text: string): Candidate[] {
+  const fallback = /^\s+DEFAULT\s*=\s*([A-Z][A-Z0-9_]*)/m.exec(text)?.[1]
+  const members = text.split(/^(?=[ \t]+[A-Z][A-Z0-9_]*\s*=)/m).flatMap((member) => {
+    const name = /^[ \t]+([A-Z][A-Z0-9_]*)\s*=/.exec(member)?.[1]
+    const url = stringsOf(member).find(isWeightsUrl)
+    return name === undefined || url === undefined ? [] : [{ name, url, preferred: name === fallback }]
+  })
+  return members
+}
+
+function fromText(_code: string, body: string): Candidate[] {
+  return named(stringsOf(body).filter(isWeightsUrl))
+}
+
+/** `model_urls = {'resnet18': 'https://…'}`, asked for by a key that the function names. */
+function fromTables(code: string, body: string, entry: string): Candidate[] {
+  const tables = [...code.matchAll(/^\w+(?:\s*:[^=\n]+)?\s*=\s*(?:dict\()?\{([^}]*)\}/gm)].map(([, inside = '']) => inside)
+  const keys = new Set([...stringsOf(body), entry])
+  const pairs = tables.flatMap((table) => [...table.matchAll(/["']([^"'\n]+)["']\s*:\s*["']([^"'\n]+)["']/g)])
+  return named(pairs.flatMap(([, key = '', url = '']) => (keys.has(key) && isWeightsUrl(url) ? [url] : [])))
+}
+
+/** `CHECKPOINT = 'https://…'`. */
+function fromConstants(code: string, body: string): Candidate[] {
+  const constants = [...code.matchAll(/^(\w+)\s*(?::[^=\n]+)?=\s*["']([^"'\n]+)["']/gm)]
+  return named(constants.flatMap(([, name = '', url = '']) => (isWeightsUrl(url) && mentions(body, name) ? [url] : [])))
+}
+
+/** A function of the same file that does it for the entry. */
+function fromHelpers(code: string, body: string, entry: string): Candidate[] {
+  const called = [...new Set([...body.matchAll(/\b([A-Za-z_]\w*)\s*\(/g)].map(([, name = '']) => name))].filter((name) => name !== entry)
+  return called.flatMap((name) => {
+    const helper = definition(code, 'def', name)
+    if (helper === undefined) return []
+    const inside = fromText(code, helper)
+    return inside.length > 0 ? inside : fromConstants(code, helper)
+  })
+}
+
+function named(urls: readonly string[]): Candidate[] {
+  return urls.map((url) => ({ name: fileNameOf(url), url, preferred: false }))
+}
+
+function distinct(candidates: readonly Candidate[]): Candidate[] {
+  return [...new Map(candidates.map((one) => [one.name, one])).values()]
+}
+
+/** `mobilenet_v2-b0353104.pth` is named like `mobilenet_v2`. */
+function sameName(fileName: string, entry: string): boolean {
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+  return plain(fileName.replace(/(-[0-9a-f]{8,64})?\.[a-z.]+$/i, '')) === plain(entry)
+}

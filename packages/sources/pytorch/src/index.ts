@@ -1,0 +1,1 @@
+export { createPytorchSource } from './source.ts'
