@@ -30,3 +30,7 @@ export const WHOLE_UPLOAD_BYTES_MAX = 8 * 1024 * 1024
 export const PIECE_BYTES = 1024 * 1024 * 1024
 /** A WWW-Authenticate header: real ones have some hundred characters. */
 export const CHALLENGE_LENGTH_MAX = 4096
+/** How long a token lasts that does not say so: what the token specification sets. */
+export const TOKEN_DEFAULT_MS = 60_000
+/** So long before its end a token is replaced: clocks differ, and requests wait in queues. */
+export const TOKEN_MARGIN_MS = 10_000

@@ -44,7 +44,7 @@ export function registryOrigin(host: string, env: Env): string {
   const { hostname } = new URL(`http://${host}`)
   const insecure = (env['SOMA_OCI_INSECURE'] ?? '').split(',').map((entry) => entry.trim())
   const open = isLoopback(hostname) || insecure.includes(host) || insecure.includes(hostname)
-  return `${open ? 'http' : 'https'}://${host}`
+  return new URL(`${open ? 'http' : 'https'}://${host}`).origin
 }
 
 function isLoopback(hostname: string): boolean {

@@ -21,7 +21,7 @@ export function parseOciReference(text: string): OciReference {
   if (text.length > REFERENCE_LENGTH_MAX) throw invalidReference(`the reference is longer than ${REFERENCE_LENGTH_MAX} characters`)
   const [named = '', ...digests] = text.split('@')
   const slash = named.indexOf('/')
-  const host = named.slice(0, Math.max(slash, 0))
+  const host = named.slice(0, Math.max(slash, 0)).toLowerCase()
   if (!isHost(host)) throw invalidReference(`${JSON.stringify(host || named)} is no registry’s host name`)
   const [repository = '', ...tags] = named.slice(slash + 1).split(':')
   if (!REPOSITORY.test(repository)) throw invalidReference(`${JSON.stringify(repository)} is no repository’s name`)
@@ -47,7 +47,7 @@ export function isTag(text: string): boolean {
 
 /** As for Docker: without a dot, a port or being `localhost` it is the first part of a name at some default registry. */
 function isHost(text: string): boolean {
-  return HOST.test(text) && (/[.:]/.test(text) || text === 'localhost')
+  return HOST.test(text) && (/[.:]/.test(text) || text === 'localhost') && URL.canParse(`https://${text}`)
 }
 
 /** Docker Hub keeps names without an owner under `library/`. */

@@ -226,6 +226,17 @@ test('an index leads to the manifest for this machine and names the others', asy
   await assert.rejects(resolve(':nothing'), failsWith('source/unsupported'))
 })
 
+test('chunk hashes that are none cost a warning, not the install', async (t) => {
+  const files = [layer('application/x', 'x', 'm.bin'), layer('application/vnd.soma.chunks.v1+json', '{"version":2}', '.soma-chunks.json')]
+  const { resolve, logged } = await opened(t, { latest: { layers: files } })
+  const { artifacts } = await resolve('')
+  assert.deepEqual(
+    artifacts.map(({ path, chunks }) => [path, chunks]),
+    [['m.bin', undefined]],
+  )
+  assert.equal(logged.filter(({ level }) => level === 'warn').length, 1)
+})
+
 test('a tag that is not there names those that are', async (t) => {
   const { resolve } = await opened(t, { 'v1.0': modelPack(weights), 'v1.1': modelPack(weights), beta: modelPack(weights) })
   await assert.rejects(resolve(':v1.2'), /has no v1\.2; its tags are v1\.0, v1\.1/)
