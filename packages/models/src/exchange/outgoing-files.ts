@@ -3,10 +3,7 @@ import { type BlobDigest, SomaError, isSomaError } from '@soma/core'
 import { MANIFEST_FILE_NAME } from '@soma/spec'
 import type { Store } from '@soma/store'
 import type { InstalledModel } from '../ports.ts'
-import { misfit, statementOf } from '../signing/judge.ts'
-import { packedManifest } from '../signing/packed-manifest.ts'
-import { readKept } from '../signing/signature-files.ts'
-import { signedFiles } from '../signing/verdict.ts'
+import { packedDocuments } from '../signing/packed-documents.ts'
 
 /** A file of a package that leaves this machine. */
 export interface OutgoingContent {
@@ -17,24 +14,12 @@ export interface OutgoingContent {
   open(begin: number): AsyncIterable<Uint8Array>
 }
 
-/**
- * All files of a package as others get it: manifest first, then the rest in the order of their paths, the signature among them.
- * A signature that would not hold there is left out: of a package of others' making only some files may have been kept here.
- */
+/** All files of a package as others get it: manifest first, then the rest in the order of their paths, the signature among them. */
 export function outgoingFiles(store: Pick<Store, 'blobs'>, model: InstalledModel): OutgoingContent[] {
-  const kept = readKept(model.signatureBundle)
-  const manifest = kept?.manifest ?? packedManifest(model)
-  const signed = { files: signedFiles(model.files, manifest), mayLack: () => false }
-  const bundles = Object.entries(kept?.bundles ?? {})
-  const holds = bundles.every(([, bundle]) => {
-    const statement = statementOf(bundle)
-    return statement !== undefined && misfit(statement, signed) === undefined
-  })
-  const rest = [
-    ...model.files.map((file) => blobContent(store, model, file)),
-    ...(holds ? bundles : []).map(([path, text]) => textContent(path, text)),
-  ]
-  return [textContent(MANIFEST_FILE_NAME, manifest), ...rest.sort((a, b) => (a.path < b.path ? -1 : 1))]
+  const { manifest, bundles } = packedDocuments(model)
+  const blobs = model.files.map((file) => blobContent(store, model, file))
+  const signatures = Object.entries(bundles).map(([path, text]) => textContent(path, text))
+  return [textContent(MANIFEST_FILE_NAME, manifest), ...[...blobs, ...signatures].sort((a, b) => (a.path < b.path ? -1 : 1))]
 }
 
 /** The bytes of a file, hashed on the way. @throws {SomaError} `package/corrupt` at the end when they are not the file's. */

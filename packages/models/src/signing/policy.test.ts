@@ -4,6 +4,7 @@ import { appendFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile }
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
+import fc from 'fast-check'
 import { Machine } from '../exchange/test-exchange.ts'
 
 const files = { 'README.md': '# A model', LICENSE: 'MIT', 'tokens.txt': 'a b c' }
@@ -105,6 +106,31 @@ describe('the signature policy', () => {
     assert.equal(await outcome(machine, folder, 'enforce'), 'installed')
   })
 
+  it('enforced lets in, of folders with any one bit flipped, only those in which nothing that is signed was', async () => {
+    await using publisher = await Machine.create()
+    await using machine = await Machine.create()
+    const { folder, publicPem, digest } = await signedFolder(publisher)
+    await machine.calls.call('key.import', { name: 'them', publicPem })
+    const names = (await readdir(folder)).sort()
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...names), fc.nat(), fc.integer({ min: 0, max: 7 }), async (name, at, bit) => {
+        const to = machine.path('flipped')
+        await cp(folder, to, { recursive: true })
+        const bytes = await readFile(join(to, name))
+        bytes[at % bytes.length] = (bytes[at % bytes.length] ?? 0) ^ (1 << bit)
+        await writeFile(join(to, name), bytes)
+        const found = await outcome(machine, to, 'enforce')
+        await rm(to, { recursive: true })
+        if (found !== 'installed') return assert.ok(['package/bad-signature', 'package/unsigned'].includes(found), found)
+        assert.ok(name.endsWith('.sig'), name)
+        assert.equal((await machine.calls.call('model.remove', { model: 'got' })).name, 'got')
+      }),
+      { numRuns: 30 },
+    )
+    assert.equal(await outcome(machine, folder, 'enforce'), 'installed')
+    assert.equal((await machine.calls.call('model.show', { model: 'got' })).model.digest, digest)
+  })
+
   it('counts a package in one folder of an archive as that folder', async () => {
     await using publisher = await Machine.create()
     await using machine = await Machine.create()
@@ -131,6 +157,11 @@ describe('the signature policy', () => {
     await machine.run('model.pack', { model: 'part', path: machine.path('part.axon') })
     await machine.calls.call('model.unpack', { path: machine.path('part.axon'), folder: machine.path('part') })
     assert.ok(!(await machine.list('part')).includes('model.sig'), 'a signature over more than is packed does not go along')
+    await machine.calls.call('key.create', { name: 'own' })
+    await machine.calls.call('model.sign', { model: 'part', key: 'own' })
+    await machine.run('model.pack', { model: 'part', path: machine.path('own.axon') })
+    await machine.run('model.install', { reference: `file/${machine.path('own.axon')}`, name: 'again' })
+    assert.deepEqual((await machine.calls.call('model.show', { model: 'again' })).signers[0]?.name, 'own')
   })
 })
 

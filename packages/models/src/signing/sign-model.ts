@@ -8,9 +8,9 @@ import { blobsOf } from '../versions/replacement.ts'
 import { preAuthEncoding, writeBundle } from './bundle.ts'
 import { findKey } from './key-handlers.ts'
 import { readKeyRing } from './key-ring.ts'
-import { packedManifest } from './packed-manifest.ts'
+import { packedDocuments } from './packed-documents.ts'
 import { type SigningKey, openSigningKey } from './private-keys.ts'
-import { type KeptSignature, SIGNATURE_FILE_NAMES, readKept, writeKept } from './signature-files.ts'
+import { type KeptSignature, SIGNATURE_FILE_NAMES, writeKept } from './signature-files.ts'
 import { type SignedFiles, writeStatement } from './statement.ts'
 import { signedFiles } from './verdict.ts'
 
@@ -29,7 +29,7 @@ export function signModel(deps: SignDeps, input: ValidInput<'model.sign'>, ctx: 
       details: { key: known.name },
     })
   for (const file of model.files) checkPresent(store, model, file)
-  const manifest = readKept(model.signatureBundle)?.manifest ?? packedManifest(model)
+  const { manifest } = packedDocuments(model)
   const files = signedFiles(model.files, manifest)
   const signatureBundle = writeKept({ manifest, bundles: signFiles(openSigningKey(store, known), model.name, files) })
   const signed: InstalledModel = { ...model, signatureBundle }
