@@ -3,9 +3,24 @@ import { dispatch } from './dispatch.ts'
 import { httpEcho } from './http-echo.ts'
 import { install } from './install.ts'
 import { ipcEcho } from './ipc-echo.ts'
+import { list, listPrompt } from './list.ts'
 import { onnxHttp } from './onnx-http.ts'
 import { daemonMemory, daemonReady, version } from './start.ts'
 import { tensorIpc } from './tensor-ipc.ts'
+import { verify } from './verify.ts'
 
 /** All rows, in the order of docs/benchmarks.md. */
-export const rows: readonly Row[] = [dispatch, ipcEcho, httpEcho, onnxHttp, tensorIpc, install, version, daemonReady, daemonMemory]
+export const rows: readonly Row[] = [
+  dispatch,
+  ipcEcho,
+  httpEcho,
+  onnxHttp,
+  tensorIpc,
+  install,
+  verify,
+  list,
+  listPrompt,
+  version,
+  daemonReady,
+  daemonMemory,
+]

@@ -56,6 +56,7 @@ export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | '
     running: runtime,
     sources: deps.sources,
     engines: () => engines.map(({ descriptor }) => descriptor),
+    cpus: () => hostFacts().cpus,
     clock,
     rng,
     log,

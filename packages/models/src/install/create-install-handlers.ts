@@ -12,7 +12,11 @@ import { Semaphore } from './semaphore.ts'
 import { Throttle } from './throttle.ts'
 
 /** What `createInstallHandlers` takes: everything that installing needs; the disk is asked for its free bytes unless told otherwise. */
-export type InstallHandlersDeps = Omit<InstallDeps, 'freeBytes' | 'background'> & Partial<Pick<InstallDeps, 'freeBytes'>>
+export type InstallHandlersDeps = Omit<InstallDeps, 'freeBytes' | 'background'> &
+  Partial<Pick<InstallDeps, 'freeBytes'>> & {
+    /** CPUs that this process may use; one when absent. */
+    readonly cpus?: () => number
+  }
 
 /** Disposing waits for what goes on behind the calls; nothing is left of it then. */
 export interface InstallHandlers extends AsyncDisposable {
@@ -21,7 +25,7 @@ export interface InstallHandlers extends AsyncDisposable {
 
 /** The calls that install models, show them, verify them and remove them. */
 export function createInstallHandlers(deps: InstallHandlersDeps): InstallHandlers {
-  const { store, clock, rng, log, settings, registry, running } = deps
+  const { store, clock, rng, log, settings, registry, running, cpus = () => 1 } = deps
   const unfinished = new Set<Promise<void>>()
   const background = (work: Promise<void>): void => {
     unfinished.add(work)
@@ -48,7 +52,7 @@ export function createInstallHandlers(deps: InstallHandlersDeps): InstallHandler
       'model.install': (input, ctx) => installer.install(input, ctx),
       'model.list': (_input, ctx) => listModels({ registry, running }, ctx),
       'model.show': (input) => showModel({ store, registry, running }, input),
-      'model.verify': (input, ctx) => verifyModels({ store, registry, clock }, input, ctx),
+      'model.verify': (input, ctx) => verifyModels({ store, registry, running, clock, background, installer, cpus }, input, ctx),
       'model.remove': async (input, ctx) => removeModel({ store, registry, running, log, background }, input, ctx),
     },
     [Symbol.asyncDispose]: async () => {

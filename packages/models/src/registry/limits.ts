@@ -8,3 +8,7 @@ export const VERIFY_PROGRESS_INTERVAL_MS = 100
 export const LAYOUT_PARALLEL = 16
 /** Records read and parsed before other work gets its turn: 5 ms. */
 export const RECORDS_PAGE = 64
+/** Bytes to hash for which threads are started: less is done sooner than a thread is there. */
+export const HASH_THREADS_BYTES_MIN = 64 * 1024 * 1024
+/** Threads that hash: a disk is seldom faster. */
+export const HASH_THREADS_MAX = 16

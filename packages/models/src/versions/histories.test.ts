@@ -11,7 +11,10 @@ const name = fc.constantFrom(...names)
 const anyName = fc.constantFrom(...names, 'x', 'y')
 /** Versions with equal remainders have equal files. */
 const version = fc.integer({ min: 1, max: 5 })
-const filesOf = (of: string, v: number): Record<string, string> => ({ 'm.echo': `weights ${v % 4} of ${of}`, 'shared.txt': `words ${v % 2}` })
+const filesOf = (of: string, v: number): Record<string, string> => ({
+  'm.echo': `weights ${v % 4} of ${of}`,
+  'shared.txt': `words ${v % 2}`,
+})
 
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('install'), name, version, replace: fc.boolean() }) },
@@ -26,7 +29,8 @@ const step = fc.oneof(
 type Step =
   | { readonly do: 'install'; readonly name: string; readonly version: number; readonly replace: boolean }
   | { readonly do: 'update'; readonly name: string; readonly version: number }
-  | { readonly do: 'rollback' | 'remove'; readonly name: string }
+  | { readonly do: 'rollback'; readonly name: string }
+  | { readonly do: 'remove'; readonly name: string }
   | { readonly do: 'pin'; readonly name: string; readonly pinned: boolean }
   | { readonly do: 'alias'; readonly alias: string; readonly model: string | null }
   | { readonly do: 'collect'; readonly versions: boolean }
@@ -109,7 +113,9 @@ class Expected {
 
   /** Contents of all files that must be on the disk. */
   contents(): Set<string> {
-    const kept = [...this.models].flatMap(([own, { version: v, earlier }]) => [v, ...earlier].flatMap((one) => Object.values(filesOf(own, one))))
+    const kept = [...this.models].flatMap(([own, { version: v, earlier }]) =>
+      [v, ...earlier].flatMap((one) => Object.values(filesOf(own, one))),
+    )
     return new Set(kept)
   }
 }
