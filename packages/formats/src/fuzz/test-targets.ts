@@ -29,6 +29,15 @@ function everyValueGguf(): Uint8Array {
   })
 }
 
+/** Everything that JSON can be, where it is passed over, and elements of less than a byte. */
+function everyJsonSafetensors(): Uint8Array {
+  const header = `{"b":{"dtype":"C64","shape":[],"data_offsets":[3,11],"more":[{"x":[null,true,false,-1.5e3,"\\u00e9"]},{},[]]},
+    "a \\"é\\n":{"shape":[3,2],"dtype":"F4","data_offsets":[0,3]}}`
+  const bytes = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.alloc(11)])
+  bytes.writeBigUInt64LE(BigInt(bytes.byteLength - 8 - 11))
+  return bytes
+}
+
 /** The readers of this package. */
 export const formatTargets: readonly FuzzTarget[] = [
   {
@@ -36,7 +45,7 @@ export const formatTargets: readonly FuzzTarget[] = [
     seeds: [llamaGguf(), llamaGguf({ version: 1 }), llamaGguf({ littleEndian: false }), everyValueGguf()],
     read: async (file) => ggufMemory(await readGgufHeader(file), 4096),
   },
-  { name: 'safetensors', seeds: [tinySafetensors()], read: readSafetensorsHeader },
+  { name: 'safetensors', seeds: [tinySafetensors(), everyJsonSafetensors()], read: readSafetensorsHeader },
   { name: 'shard-index', seeds: [shardIndexJson()], read: readShardIndex },
   {
     name: 'onnx',

@@ -191,6 +191,11 @@ describe('GGUF header', () => {
     let deep: GgufModelValue = list('uint8', [])
     for (let depth = 0; depth < 6; depth++) deep = list('array', [deep])
     await refused(writeGguf({ metadata: [['a', deep]], tensors: [] }), /inside each other/)
+    const many = list(
+      'array',
+      Array.from({ length: 65_537 }, () => list('uint8', [])),
+    )
+    await refused(writeGguf({ metadata: [['a', many]], tensors: [] }), /an array length of at most 65536/)
   })
 
   it('reads what a writer wrote, for any metadata and tensors', async () => {

@@ -12,8 +12,10 @@ export const GGUF_RANK_MAX = 8
 export const GGUF_ALIGNMENT_MAX = 2 * 1024 * 1024
 /** Arrays inside arrays; no known file has one at all. */
 export const GGUF_DEPTH_MAX = 4
-/** Texts and arrays that are walked one by one: vocabularies have up to 300,000 texts, merges twice that. This takes a second. */
-export const GGUF_ITEMS_MAX = 16 * 1024 * 1024
+/** Arrays inside arrays of one file. */
+export const GGUF_NESTED_ARRAYS_MAX = 65_536
+/** Texts in arrays, which are walked one by one: vocabularies have up to 300,000, merges twice that. This takes a second. */
+export const GGUF_TEXTS_MAX = 16 * 1024 * 1024
 /** Values of an array of texts that are kept: enough to recognise it. */
 export const GGUF_TEXTS_KEPT_MAX = 64
 /** Values of an array of numbers that are kept: heads and widths by layer are needed whole, and the deepest model has 126. */

@@ -1,7 +1,8 @@
 import type { Cursor } from '../cursor.ts'
 import {
   GGUF_DEPTH_MAX,
-  GGUF_ITEMS_MAX,
+  GGUF_NESTED_ARRAYS_MAX,
+  GGUF_TEXTS_MAX,
   GGUF_NUMBERS_KEPT_MAX,
   GGUF_TEXTS_KEPT_MAX,
   GGUF_TEXT_BYTES_MAX,
@@ -49,7 +50,8 @@ export class GgufValueScan {
   readonly #cursor: Cursor
   /** Bytes of a count or length: four in version 1. */
   readonly lengthBytes: number
-  #items = 0
+  #texts = 0
+  #nestedArrays = 0
   #kept = 0
   #textBytes = 0
 
@@ -117,7 +119,7 @@ export class GgufValueScan {
     const type = cursor.u32()
     const scalar = scalars.get(type)
     if (scalar) return this.#numbers(scalar)
-    if (type === STRING) return this.#texts()
+    if (type === STRING) return this.#textArray()
     if (type !== ARRAY) throw cursor.invalid('a type of array values', type, cursor.offset - 4)
     if (depth >= GGUF_DEPTH_MAX) throw cursor.invalid(`at most ${GGUF_DEPTH_MAX} arrays inside each other`, 'more')
     return this.#arrays(depth)
@@ -132,8 +134,9 @@ export class GgufValueScan {
     return { arrayOf: name, length, values }
   }
 
-  async #texts(): Promise<GgufArray> {
-    const length = this.#walk(this.count(GGUF_ITEMS_MAX, this.lengthBytes, 'an array length'))
+  async #textArray(): Promise<GgufArray> {
+    const length = this.count(GGUF_TEXTS_MAX - this.#texts, this.lengthBytes, 'an array length')
+    this.#texts += length
     const kept = this.#keep(Math.min(length, GGUF_TEXTS_KEPT_MAX))
     const values: GgufValue[] = []
     for (let index = 0; index < kept; index++) values.push(await this.#text(true))
@@ -152,7 +155,8 @@ export class GgufValueScan {
   }
 
   async #arrays(depth: number): Promise<GgufArray> {
-    const length = this.#walk(this.count(GGUF_ITEMS_MAX, 4 + this.lengthBytes, 'an array length'))
+    const length = this.count(GGUF_NESTED_ARRAYS_MAX - this.#nestedArrays, 4 + this.lengthBytes, 'an array length')
+    this.#nestedArrays += length
     const kept = this.#keep(Math.min(length, GGUF_TEXTS_KEPT_MAX))
     const values: GgufValue[] = []
     for (let index = 0; index < length; index++) {
@@ -160,12 +164,6 @@ export class GgufValueScan {
       if (index < kept) values.push(value)
     }
     return { arrayOf: 'array', length, values }
-  }
-
-  #walk(count: number): number {
-    this.#items += count
-    if (this.#items > GGUF_ITEMS_MAX) throw this.#cursor.invalid(`at most ${GGUF_ITEMS_MAX} texts and arrays`, this.#items)
-    return count
   }
 
   /** @returns how many of `count` values may still be kept. */

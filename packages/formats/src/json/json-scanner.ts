@@ -1,5 +1,6 @@
 import { JSON_DEPTH_MAX, type SomaError } from '@soma/core'
 import { invalidModel, quote } from '../invalid-model.ts'
+import { JSON_ITEMS_MAX } from './limits.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -9,6 +10,10 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
+const ZERO = 0x30
+const NINE = 0x39
+/** 2^53 has so many. */
+const DIGITS_MAX = 16
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const numberPattern = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/
@@ -25,12 +30,13 @@ export interface JsonPlace {
  * of where an error is, and build whatever it is given: a hundred megabytes of `{},` take ten times that in memory.
  */
 export class JsonScanner {
-  readonly #bytes: Uint8Array
+  readonly #bytes: Buffer
   readonly #place: JsonPlace
   #at = 0
+  #items = 0
 
   constructor(bytes: Uint8Array, place: JsonPlace) {
-    this.#bytes = bytes
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#place = place
   }
 
@@ -62,21 +68,30 @@ export class JsonScanner {
     this.#expect(QUOTE, 'a text in quotes')
     const begin = this.#at
     let isPlain = true
+    let allBits = 0
     for (let byte = this.#bytes[this.#at]; byte !== QUOTE; byte = this.#bytes[++this.#at]) {
       if (byte === undefined || byte < 0x20) throw this.invalid('the end of a text', this.#found())
+      allBits |= byte
       if (byte !== BACKSLASH) continue
       isPlain = false
       this.#at++
     }
-    const text = this.#decode(begin, this.#at++)
-    return isPlain ? text : this.#unescape(text, begin)
+    const end = this.#at++
+    if (!isPlain) return this.#unescape(this.#decode(begin, end), begin)
+    // Names are nearly always ASCII, and for that Latin-1 is right and four times as fast.
+    return allBits < 0x80 ? this.#bytes.toString('latin1', begin, end) : this.#decode(begin, end)
   }
 
   /** An integer from 0 to 2^53, written as such. */
   count(): number {
-    const { offset, text } = this.#number()
-    const value = Number(text)
-    if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) throw this.invalid('an integer from 0 to 2^53', quote(text), offset)
+    this.#space()
+    const begin = this.#at
+    let value = 0
+    for (let byte = this.#bytes[begin] ?? 0; byte >= ZERO && byte <= NINE; byte = this.#bytes[++this.#at] ?? 0)
+      value = value * 10 + (byte - ZERO)
+    const digits = this.#at - begin
+    const isCanonical = digits > 0 && digits <= DIGITS_MAX && (digits === 1 || this.#bytes[begin] !== ZERO)
+    if (!isCanonical || !Number.isSafeInteger(value) || isNumberByte(this.#bytes[this.#at])) throw this.#noCount(begin)
     return value
   }
 
@@ -117,8 +132,10 @@ export class JsonScanner {
       this.#at++
       return
     }
-    do visit()
-    while (this.#separator(close))
+    do {
+      if (++this.#items > JSON_ITEMS_MAX) throw this.invalid(`at most ${JSON_ITEMS_MAX} values`, 'more')
+      visit()
+    } while (this.#separator(close))
   }
 
   /** @returns whether another item follows. */
@@ -146,6 +163,11 @@ export class JsonScanner {
     const text = this.#decode(begin, this.#at)
     if (!numberPattern.test(text)) throw this.invalid('a number', text === '' ? this.#found() : quote(text), offset)
     return { offset, text }
+  }
+
+  #noCount(begin: number): SomaError {
+    this.#at = begin
+    return this.invalid('an integer from 0 to 2^53', isNumberByte(this.#bytes[begin]) ? quote(this.#number().text) : this.#found())
   }
 
   #expect(wanted: number, what: string): void {

@@ -134,6 +134,12 @@ describe('safetensors header', () => {
       await refused(fileOf('{}', 0, length), /cut short/)
   })
 
+  it('refuses more values than any header has, so that hostile ones cost neither time nor memory', async () => {
+    await refused(fileOf(`{"a":{"x":[${'{},'.repeat(2_500_000)}`), /at most 2500000 values/)
+    const entries = Array.from({ length: 65_537 }, (_, index) => `"${index}":""`)
+    await refused(fileOf(`{"__metadata__":{${entries.join(',')}}}`), /at most 65536 entries/)
+  })
+
   it('reads what a writer wrote, for any tensors', async () => {
     await fc.assert(
       fc.asyncProperty(

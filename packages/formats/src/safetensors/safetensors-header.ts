@@ -3,7 +3,7 @@ import { quote } from '../invalid-model.ts'
 import { JsonScanner } from '../json/json-scanner.ts'
 import type { ByteReader } from '../reader.ts'
 import { safetensorsBits } from './dtypes.ts'
-import { SAFETENSORS_HEADER_BYTES_MAX, SAFETENSORS_RANK_MAX, SAFETENSORS_TENSORS_MAX } from './limits.ts'
+import { SAFETENSORS_ENTRIES_MAX, SAFETENSORS_HEADER_BYTES_MAX, SAFETENSORS_RANK_MAX, SAFETENSORS_TENSORS_MAX } from './limits.ts'
 
 export interface SafetensorsTensor {
   readonly name: string
@@ -58,12 +58,19 @@ function scanHeader(json: JsonScanner): { readonly entries: Entry[]; readonly me
   const entries: Entry[] = []
   const metadata = new Map<string, string>()
   json.object((name, at) => {
-    if (name === '__metadata__') json.object((key) => metadata.set(key, json.string()))
+    if (name === '__metadata__') scanMetadata(json, metadata)
     else if (entries.push({ tensor: scanTensor(json, name, at), at }) > SAFETENSORS_TENSORS_MAX)
       throw json.invalid(`at most ${SAFETENSORS_TENSORS_MAX} tensors`, 'more', at)
   })
   json.end()
   return { entries, metadata }
+}
+
+function scanMetadata(json: JsonScanner, metadata: Map<string, string>): void {
+  json.object((key, at) => {
+    if (metadata.set(key, json.string()).size > SAFETENSORS_ENTRIES_MAX)
+      throw json.invalid(`at most ${SAFETENSORS_ENTRIES_MAX} entries of __metadata__`, 'more', at)
+  })
 }
 
 function scanTensor(json: JsonScanner, name: string, at: number): SafetensorsTensor {
