@@ -23,7 +23,16 @@ export function candidatesOf(code: string, entry: string): Candidate[] {
     const found = way(code, body, entry)
     if (found.length > 0) return distinct(found)
   }
-  return distinct(named(stringsOf(code).filter((url) => isWeightsUrl(url) && sameName(fileNameOf(url), entry))))
+  return fromFileNames(code, entry)
+}
+
+/** Named like the entry; or, when the rest of the name is put together while the code runs, the only one that begins with it. */
+function fromFileNames(code: string, entry: string): Candidate[] {
+  const all = distinct(named(stringsOf(code).filter(isWeightsUrl)))
+  const same = all.filter(({ name }) => plainName(name) === entry.toLowerCase().replaceAll(/[^a-z0-9]/g, ''))
+  if (same.length > 0) return same
+  const longer = all.filter(({ name }) => name.startsWith(`${entry}_`))
+  return longer.length === 1 ? longer : []
 }
 
 /** `class ResNet50_Weights(WeightsEnum)`: only one that is defined here, because the others are those of its parts. */
@@ -82,8 +91,8 @@ function distinct(candidates: readonly Candidate[]): Candidate[] {
   return [...new Map(candidates.map((one) => [one.name, one])).values()]
 }
 
-/** `mobilenet_v2-b0353104.pth` is named like `mobilenet_v2`. */
-function sameName(fileName: string, entry: string): boolean {
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
-  return plain(fileName.replace(/(-[0-9a-f]{8,64})?\.[a-z.]+$/i, '')) === plain(entry)
+/** `mobilenet_v2-b0353104.pth` → `mobilenetv2`. */
+function plainName(fileName: string): string {
+  const stem = fileName.replace(/(-[0-9a-f]{8,64})?\.[a-z.]+$/i, '')
+  return stem.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }

@@ -2,12 +2,12 @@
 const tokens = /([rbuf]{0,2})("""[\s\S]*?"""|'''[\s\S]*?''')|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|#[^\n]*/gi
 
 /**
- * Code without comments and long strings, lines kept, and with neighbouring string literals joined as Python joins them:
+ * Code without comments and long strings, lines kept (and indented, as what goes on is), and with neighbouring string literals joined as Python joins them:
  * what is left in quotes is meant, not told.
  */
 export function plainCode(text: string): string {
   const without = text.replaceAll(tokens, (token, _prefix: string, long: string | undefined, short: string | undefined) =>
-    short !== undefined ? token : long === undefined ? '' : `${'\n'.repeat(long.split('\n').length - 1)}''`,
+    short !== undefined ? token : long === undefined ? '' : `''${'\n '.repeat(long.split('\n').length - 1)}`,
   )
   return without.replaceAll(/(?<=[^"\\\n])"\s+"(?=[^"])/g, '').replaceAll(/(?<=[^'\\\n])'\s+'(?=[^'])/g, '')
 }

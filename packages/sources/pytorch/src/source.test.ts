@@ -315,6 +315,22 @@ test('as a last resort the file’s name tells whose weights they are', () => {
   )
 })
 
+test('a name that goes on is taken when it is the only one', () => {
+  const code =
+    'urls = {"fcn_x_coco": "https://x.org/fcn_x_coco-0badcafe.pth", "fcn_y_coco": "https://x.org/fcn_y_coco-0badcafe.pth"}\ndef fcn_x(): return urls["fcn_x" + "_coco"]\n'
+  assert.deepEqual(
+    candidatesOf(code, 'fcn_x').map(({ name }) => name),
+    ['fcn_x_coco-0badcafe.pth'],
+  )
+})
+
+test('a long text inside a definition does not end it', () => {
+  const code = plainCode(
+    'class A_Weights(E):\n    V1 = W(url="https://x.org/a-0badcafe.pth", meta={"docs": """Two\nlines.""",})\n    DEFAULT = V1\n\ndef a(weights: A_Weights): pass\n',
+  )
+  assert.deepEqual(candidatesOf(code, 'a'), [{ name: 'V1', url: 'https://x.org/a-0badcafe.pth', preferred: true }])
+})
+
 test('references and keys are read as they are written', () => {
   for (const text of ['vision/resnet18', 'vision:v0.10/resnet18@IMAGENET1K_V1', 'a/b:feature/x/entry@0badcafe'])
     assert.equal(formatHubReference(parseHubReference(text)), `pytorch/${text}`)
