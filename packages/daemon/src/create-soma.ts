@@ -4,6 +4,8 @@ import { createIpcFace } from '@soma/api-ipc'
 import {
   createChildSpawner,
   createHttpFetch,
+  createMirroredFetch,
+  createOfflineFetch,
   ensureFolders,
   hostFacts,
   removeDaemonFile,
@@ -76,8 +78,11 @@ class Daemon implements Soma {
     this.#options = options
     this.#store = store
     this.stopped = this.#over.promise
-    const fetch = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
-    this.#http = fetch
+    const install = { ...config.install, offline: config.install.offline || env['SOMA_OFFLINE'] === '1' }
+    const direct = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
+    const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.mirrors)
+    const fetch = createOfflineFetch(mirrored, () => install.offline)
+    this.#http = direct
     this.#models = createModels(
       {
         store,
@@ -91,7 +96,7 @@ class Daemon implements Soma {
         calls: (caller) => createCalls(this.kernel, caller),
         emit: (event) => this.kernel.emit(event),
       },
-      config,
+      { ...config, install },
     )
     const system = createSystemHandlers({
       clock,

@@ -9,6 +9,8 @@ export { findProgram, gatherDoctorFacts, probeSocket, proxyVariables } from './d
 export { type Machine, hostFacts, thisMachine } from './facts.ts'
 export { type HttpTimeouts } from './http-agents.ts'
 export { type HttpFetchDeps, createHttpFetch } from './http-client.ts'
+export { type MirrorDeps, createMirroredFetch } from './http-mirrors.ts'
+export { createOfflineFetch } from './http-offline.ts'
 export { type HostLogOptions, type LogOutput, createHostLog, openLogFile } from './log.ts'
 export { type PathFacts, type SomaPaths, ensureFolders, ensurePrivateFolder, somaPaths } from './paths.ts'
 export { type Child, type ChildExit, type ChildOptions, type ChildSpawner, type ChildSpawnerDeps, createChildSpawner } from './process.ts'

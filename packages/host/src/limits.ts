@@ -46,3 +46,5 @@ export const HTTP_AGENTS_MAX = 8
 export const HTTP_BODY_BUFFER_BYTES = 256 * 1024
 /** A netrc file: a few hundred hosts. */
 export const NETRC_BYTES_MAX = 64 * 1024
+/** A server that did not answer is asked after its mirrors for so long: connecting to it takes 10 s each time. */
+export const HTTP_DOWN_MS = 60_000

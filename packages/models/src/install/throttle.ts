@@ -36,6 +36,7 @@ export class Throttle {
     if (perMs === 0) this.#debtBytes = 0
     else this.#debtBytes = Math.max(0, this.#debtBytes - (now - this.#countedAt) * perMs)
     this.#countedAt = now
-    return perMs === 0 ? 0 : this.#debtBytes / perMs - THROTTLE_BURST_MS
+    // Whole milliseconds: what is left of a division may be too little for any clock to move.
+    return perMs === 0 ? 0 : Math.ceil(this.#debtBytes / perMs - THROTTLE_BURST_MS)
   }
 }
