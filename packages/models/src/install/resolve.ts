@@ -5,6 +5,7 @@ import { CANDIDATES_SHOWN_MAX } from '../package/limits.ts'
 import { wantedPaths } from '../package/select.ts'
 import type { InstallContext, InstallSettings } from './deps.ts'
 import { promisesEqual } from './downloads.ts'
+import { followManifest } from './follow-manifest.ts'
 import { ARTIFACTS_MAX } from './limits.ts'
 import { withRetries } from './retry.ts'
 
@@ -28,7 +29,7 @@ export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | '
   const found = await withRetries(
     deps,
     { retries: deps.settings().retries, signal, onRetry: (retry) => report({ type: 'retry', path: input.reference, ...retry }) },
-    async () => source.resolve(name, { signal }),
+    async () => followManifest(await source.resolve(name, { signal }), source, signal),
   )
   checkRemote(found, deps.settings())
   const resolution = { ...found, artifacts: found.artifacts.filter(({ kind, path }) => kind !== 'file' || wanted(path)) }
