@@ -35,6 +35,7 @@ export async function resolveHub(name: string, query: HubQuery): Promise<Resolut
     ...described,
     ...(chosen.choice && { choice: chosen.choice }),
     ...(chosen.warnings.length > 0 && { warnings: chosen.warnings }),
+    ...(chosen.omitted.length > 0 && { omitted: chosen.omitted }),
     artifacts: await artifactsOf(chosen.files, snapshot, query),
   }
 }

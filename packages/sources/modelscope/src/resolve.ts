@@ -44,6 +44,7 @@ export async function resolveModelScope(name: string, query: HubQuery): Promise<
     homepage: `${query.options.endpoint}/models/${repository}`,
     ...(chosen.choice && { choice: chosen.choice }),
     ...(chosen.warnings.length > 0 && { warnings: chosen.warnings }),
+    ...(chosen.omitted.length > 0 && { omitted: chosen.omitted }),
     artifacts: chosen.files.toSorted((a, b) => b.sizeBytes - a.sizeBytes).map((file) => artifactOf(file, { repository, commit })),
   }
 }

@@ -74,7 +74,7 @@ sourceCompliance({ name: 'ModelScope', create: createModelScopeSource, remote: t
 
 test('a model is pinned to its commit, with what the hub says of it', async (t) => {
   const { server, resolve } = await hub(t)
-  const { artifacts, choice, ...rest } = await resolve('maker/tiny')
+  const { artifacts, choice, omitted, ...rest } = await resolve('maker/tiny')
   assert.deepEqual(rest, {
     reference: `modelscope/maker/tiny@${second}:Q4_K_M`,
     suggestedName: 'tiny',
@@ -84,6 +84,7 @@ test('a model is pinned to its commit, with what the hub says of it', async (t) 
     task: 'text-generation',
     homepage: `${server.origin}/models/maker/tiny`,
   })
+  assert.ok(omitted?.every((path) => !artifacts.some((artifact) => artifact.path === path)))
   assert.equal(choice?.chosen, 'Q4_K_M')
   assert.deepEqual(
     artifacts.map(({ path }) => path),

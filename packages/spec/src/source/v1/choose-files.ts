@@ -17,6 +17,8 @@ export interface ChooseOptions {
 
 export interface ChosenFiles<F extends RepositoryFile> {
   readonly files: readonly F[]
+  /** Paths of all others. */
+  readonly omitted: readonly string[]
   /** Chooses the same again, whatever the machine; absent where there was nothing to choose. */
   readonly selector?: string
   readonly choice?: VariantChoice
@@ -31,6 +33,14 @@ export interface ChosenFiles<F extends RepositoryFile> {
  * @throws {SomaError} `source/not-found` when the selector fits nothing, with what there is.
  */
 export function chooseFiles<F extends RepositoryFile>(all: readonly F[], options: ChooseOptions): ChosenFiles<F> {
+  const chosen = choose(all, options)
+  const taken = new Set<F>(chosen.files)
+  return { ...chosen, omitted: all.filter((file) => !taken.has(file)).map(({ path }) => path) }
+}
+
+type Choice<F extends RepositoryFile> = Omit<ChosenFiles<F>, 'omitted'>
+
+function choose<F extends RepositoryFile>(all: readonly F[], options: ChooseOptions): Choice<F> {
   const files = all.filter(({ path }) => !isUnneeded(path))
   const variants = listVariants(files)
   const { selector } = options
@@ -86,7 +96,7 @@ function chooseByPath<F extends RepositoryFile>(
   selector: string,
   variants: ReadonlyArray<Variant<F>>,
   options: ChooseOptions,
-): ChosenFiles<F> {
+): Choice<F> {
   const matches = pathMatcher(selector)
   const exact = all.filter(({ path }) => path === selector)
   const matched = exact.length > 0 ? exact : all.filter(({ path }) => matches(path))
