@@ -24,8 +24,8 @@ export async function resolveOllama(name: string, deps: SourceDeps, signal: Abor
   if (!manifest.layers.some((layer) => layerKind(layer) === 'model')) throw noModelLayer(modelOf(asked), config.remote_host !== undefined)
   const version = manifest.digest.slice('sha256:'.length).slice(0, VERSION_LENGTH)
   const licence = await licenceOfLayers(files, query)
-  const described = { reference, version, config, files, ...(licence !== undefined && { licence }) }
   const everything = [...files, { path: CONFIG_FILE_NAME, blob: manifest.config }]
+  const described = { reference, version, config, files: everything, ...(licence !== undefined && { licence }) }
   return {
     reference: formatOllamaReference(reference),
     suggestedName: suggestedName(asked),

@@ -1,6 +1,5 @@
 import {
   type Artifact,
-  MANIFEST_FILE_NAME,
   type Resolution,
   type SourceDeps,
   type VariantChoice,
@@ -11,6 +10,7 @@ import {
   validatorOf,
 } from '@soma/spec'
 import type { Candidate } from './candidates.ts'
+import { LICENCE_FILE_NAME, documentsOf } from './documents.ts'
 import { ambiguous } from './errors.ts'
 import { findWeights } from './find-weights.ts'
 import { formatKey } from './key.ts'
@@ -52,30 +52,20 @@ async function resolveEntry(asked: HubReference, deps: SourceDeps, signal: Abort
   const chosen = choose(candidates, asked)
   const pinned = (weights: string): string => formatHubReference({ repository, ref: commit, entry, weights })
   const weights = await weightsArtifact(chosen.url, deps, signal)
-  const licence = (await reader.text('LICENSE', LICENCE_BYTES_MAX)) || undefined
-  const spdx = licence === undefined ? undefined : licenceOfText(licence)
+  const licenceText = (await reader.text(LICENCE_FILE_NAME, LICENCE_BYTES_MAX)) || undefined
+  const licence = licenceText === undefined ? undefined : licenceOfText(licenceText)
   const version = weights.sha256Prefix ?? commit.slice(0, COMMIT_LENGTH)
+  const described = { repository, commit, entry, version, weights: chosen.name, file: weights.path }
+  const licensed = { ...(licence !== undefined && { licence }), ...(licenceText !== undefined && { licenceText }) }
   return {
     reference: pinned(chosen.name),
     suggestedName: modelNameOf(entry),
     version,
     homepage: `${hosts.git}/${repository}`,
-    ...(spdx !== undefined && { licence: spdx }),
+    ...(licence !== undefined && { licence }),
     ...(candidates.length > 1 && { choice: choiceOf(candidates, chosen, pinned) }),
     ...(weights.sha256Prefix === undefined && { warnings: [unhashed(weights.path)] }),
-    artifacts: [
-      weights,
-      manifestArtifact({
-        repository,
-        commit,
-        entry,
-        version,
-        weights: chosen.name,
-        file: weights.path,
-        ...(spdx !== undefined && { licence: spdx }),
-      }),
-      ...(licence === undefined ? [] : [textArtifact('LICENSE', licence, `${repository}@${commit}`)]),
-    ],
+    artifacts: [weights, ...documentsOf({ ...described, ...licensed })],
   }
 }
 
@@ -125,34 +115,4 @@ async function weightsArtifact(url: string, deps: SourceDeps, signal: AbortSigna
 
 function unhashed(file: string): string {
   return `The name of ${file} holds no hash: nobody can tell whether it is what its authors published.`
-}
-
-interface Described {
-  readonly repository: string
-  readonly commit: string
-  readonly entry: string
-  readonly version: string
-  readonly weights: string
-  readonly file: string
-  readonly licence?: string
-}
-
-/** Says what the weights are of: without it, a state dictionary is a list of tensors. JSON is YAML. */
-function manifestArtifact({ repository, commit, entry, version, weights, file, licence }: Described): Artifact {
-  const manifest = {
-    apiVersion: 'soma/v1',
-    kind: 'Model',
-    metadata: { name: entry, namespace: repository, version, ...(licence !== undefined && { license: licence }) },
-    spec: {
-      framework: { name: 'pytorch' },
-      format: { type: 'pytorch', files: [{ path: file }], execution_files: { model: { path: file } } },
-      hub: { repository, commit, entry, weights },
-    },
-  }
-  return textArtifact(MANIFEST_FILE_NAME, `${JSON.stringify(manifest, undefined, 2)}\n`, `${repository}@${commit}/${entry}@${weights}`)
-}
-
-function textArtifact(path: string, text: string, of: string): Artifact {
-  const content = new TextEncoder().encode(text)
-  return { key: `pytorch:${of}#${path}`, path, kind: 'file', sizeBytes: content.byteLength, content }
 }
