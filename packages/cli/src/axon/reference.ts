@@ -62,16 +62,18 @@ async function matching(ctx: CommandContext, text: string, models: readonly Mode
   const named = models.filter(({ name, aliases }) => [name, ...aliases].includes(text.toLowerCase()))
   if (named.length > 0 || !text.includes('/')) return named
   const wanted = splitReference((await sourceReference(ctx, text)).toLowerCase())
-  return models.filter((model) => isOf(model, wanted))
+  return models.filter((model) =>
+    [model.reference, model.wanted].some((reference) => isOf(model, splitReference(reference.toLowerCase()), wanted)),
+  )
 }
 
 /** Shorter beginnings of a commit or a digest say too little. */
 const REVISION_LENGTH_MIN = 7
 
-function isOf(model: ModelSummary, wanted: Parts): boolean {
-  const { base, version = '', selector } = splitReference(model.reference.toLowerCase())
-  if (base !== wanted.base || (wanted.selector !== undefined && wanted.selector !== selector)) return false
+/** @param from where the model came from: as it was asked for, or as it was resolved. A hub may have renamed it in between. */
+function isOf(model: ModelSummary, from: Parts, wanted: Parts): boolean {
+  if (from.base !== wanted.base || (wanted.selector !== undefined && wanted.selector !== from.selector)) return false
   if (wanted.version === undefined || wanted.version === 'latest') return true
-  const begins = wanted.version.length >= REVISION_LENGTH_MIN && version.startsWith(wanted.version)
-  return begins || [version, model.version.toLowerCase()].includes(wanted.version)
+  const begins = wanted.version.length >= REVISION_LENGTH_MIN && from.version?.startsWith(wanted.version) === true
+  return begins || [from.version, model.version.toLowerCase()].includes(wanted.version)
 }

@@ -19,9 +19,13 @@ export function formatError(error: SomaError, paint: Paint): string {
   ].join('\n')
 }
 
-/** The code table's sentences after the one that says what happened, unless the message says it already. */
+/**
+ * The code table's sentences after the one that says what happened, unless the message says it already. What the details hold
+ * is for programs: for people it is in the message.
+ */
 function nextStep({ code, message }: SomaError): string | undefined {
-  const [, next] = /\.\s(.*)$/.exec(errorCodes[code].summary) ?? []
+  const [, ...sentences] = errorCodes[code].summary.split(/(?<=\.)\s+/)
+  const next = sentences.filter((sentence) => !sentence.startsWith('The details ')).join(' ') || undefined
   const command = /`([^`]+)`/.exec(next ?? '')?.[1]
   return command !== undefined && message.includes(command) ? undefined : next
 }

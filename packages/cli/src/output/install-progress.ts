@@ -4,7 +4,7 @@ import type { Terminal } from '../terminal.ts'
 import type { Paint } from './color.ts'
 import { formatBar, formatSizes, formatSpeed, fraction } from './bar.ts'
 import { RedrawnLines } from './redraw.ts'
-import { displayWidth, inline, listSome } from './text.ts'
+import { displayWidth, inline, listSome, shortRevisions } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
 
@@ -67,7 +67,8 @@ export class InstallProgress {
   }
 
   get #complete(): boolean {
-    return this.#transfer.files.every((file) => file.receivedBytes === file.sizeBytes)
+    const { files, total } = this.#transfer
+    return files.every((file) => file.receivedBytes === file.sizeBytes) && total.receivedBytes >= (total.sizeBytes ?? 0)
   }
 
   #downloaded(event: FileProgress, now: number): void {
@@ -161,7 +162,7 @@ const descriptions: { readonly [Type in Occurrence['type']]: (event: Extract<Occ
   resolved: ({ reference, version, files, sizeBytes }, paint) => {
     const size = sizeBytes === null ? '' : `, ${formatBytes(sizeBytes)}`
     const named = reference.includes(version) ? '' : ` is version ${inline(version)}`
-    return `${paint.bold(inline(reference))}${named}: ${plural(files, 'file')}${size}`
+    return `${paint.bold(inline(shortRevisions(reference)))}${named}: ${plural(files, 'file')}${size}`
   },
   retry: ({ path, attempt, delayMs, reason }, paint) =>
     paint.yellow(`${inline(path)}: attempt ${attempt} in ${formatDuration(delayMs)} (${inline(reason)})`),

@@ -9,7 +9,7 @@ import { createPaint } from './color.ts'
 import { InstallProgress } from './install-progress.ts'
 import { RateMeter } from './rate.ts'
 import { formatTable } from './table.ts'
-import { displayWidth, inline, pad, printable, truncate, wrap } from './text.ts'
+import { displayWidth, inline, pad, printable, shortRevisions, truncate, wrap } from './text.ts'
 import { Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, formatLarge, plural } from './units.ts'
 
@@ -41,6 +41,13 @@ test('sizes, durations and counts read as people say them', () => {
 })
 
 describe('text', () => {
+  test('names commits and digests by their beginnings, and nothing else', () => {
+    const commit = '86b5e0934494bd15c9632b12f734a8a67f723594'
+    assert.equal(shortRevisions(`hf/a/b@${commit}:onnx`), 'hf/a/b@86b5e0934494:onnx')
+    assert.equal(shortRevisions(`sha256:${'ab'.repeat(32)}`), 'sha256:abababababab')
+    for (const text of ['1.4.2', '86b5e09', 'x'.repeat(50), `model${commit}`, '']) assert.equal(shortRevisions(text), text)
+  })
+
   test('is wrapped between words, and never loses one (seeded)', () => {
     assert.deepEqual(wrap('a  model\nthat reads pictures', 12), ['a model that', 'reads', 'pictures'])
     fc.assert(
@@ -228,6 +235,14 @@ describe('progress', () => {
     const lines = play(events).trimEnd().split('\n')
     assert.equal(lines.filter((line) => line.startsWith('downloaded ')).length, 1)
     assert.match(lines.at(-2) ?? '', /^downloaded 2\.0 kB/)
+  })
+
+  test('does not wait for what was here already', () => {
+    const transfer = new Transfer()
+    transfer.apply({ type: 'resolved', reference: 'r', version: '1', files: 3, sizeBytes: 3000 }, 0)
+    transfer.apply({ type: 'adopt', path: 'a', how: 'stored', sizeBytes: 1000 }, 0)
+    for (const path of ['b', 'c']) transfer.apply(download(path, 1000), 0)
+    assert.equal(transfer.total.sizeBytes, 2000)
   })
 
   test('of several files shows each and their total, and names cannot draw', () => {

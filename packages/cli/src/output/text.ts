@@ -54,6 +54,11 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'right' ? space + text : text + space
 }
 
+/** Commits and digests cut to what tells them apart. For reading along: what is to be copied stays whole. */
+export function shortRevisions(text: string): string {
+  return text.replace(/(?<![0-9a-z])([0-9a-f]{12})[0-9a-f]{28,}(?![0-9a-z])/g, '$1')
+}
+
 /** The first of a list, and how many more there are. */
 export function listSome(items: readonly string[], most = 6): string {
   const shown = items.slice(0, most).map(inline).join(', ')

@@ -13,10 +13,12 @@ export interface FileProgress {
 export class Transfer {
   readonly #files = new Map<string, FileProgress>()
   readonly #rate = new RateMeter()
+  #adoptedBytes = 0
   #declared: { readonly sizeBytes: number | null } | undefined
 
   apply(event: InstallEvent, atMs: number): void {
     if (event.type === 'resolved') this.#declared = { sizeBytes: event.sizeBytes }
+    if (event.type === 'adopt') this.#adoptedBytes += event.sizeBytes
     if (event.type !== 'download') return
     this.#files.set(event.path, event)
     this.#rate.add(
@@ -32,7 +34,8 @@ export class Transfer {
   get total(): FileProgress {
     const sizes = this.files.map((file) => file.sizeBytes)
     const known = sizes.every((size) => size !== null) ? sizes.reduce((sum, size) => sum + size, 0) : null
-    const declared = this.#declared?.sizeBytes ?? null
+    // What is on this disk already does not come.
+    const declared = typeof this.#declared?.sizeBytes === 'number' ? Math.max(0, this.#declared.sizeBytes - this.#adoptedBytes) : null
     return {
       path: 'total',
       receivedBytes: this.#sum((file) => file.receivedBytes),

@@ -1,4 +1,4 @@
-import type { ModelSummary } from '@soma/spec'
+import { type ModelSummary, publicUrl } from '@soma/spec'
 import type { InstalledModel, Running } from '../ports.ts'
 import type { ModelRegistry } from './registry.ts'
 
@@ -9,12 +9,13 @@ export interface SummaryDeps {
 
 /** A model as lists show it. */
 export function summarise(model: InstalledModel, { running, registry }: SummaryDeps): ModelSummary {
-  const { name, version, reference, format, task, engine, files, digest, licence, installedAt, pinned } = model
+  const { name, version, reference, wanted, format, task, engine, files, digest, licence, installedAt, pinned } = model
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   return {
     name,
     version,
     reference,
+    wanted: publicReference(wanted),
     format,
     task,
     engine,
@@ -27,4 +28,10 @@ export function summarise(model: InstalledModel, { running, registry }: SummaryD
     pinned,
     aliases: registry.aliases.of(name),
   }
+}
+
+/** What was asked for may carry what a server wanted to see; who lists models must not. */
+function publicReference(reference: string): string {
+  const url = reference.startsWith('url/') ? reference.slice('url/'.length) : ''
+  return URL.canParse(url) ? `url/${publicUrl(url)}` : reference
 }

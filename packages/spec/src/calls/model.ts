@@ -30,7 +30,10 @@ export const ModelSummary = z
   .strictObject({
     name: ModelName,
     version: z.string(),
+    /** Pinned. */
     reference: z.string(),
+    /** As it was asked for. */
+    wanted: z.string(),
     format: z.string(),
     task: z.string(),
     /** Null when no engine here loads the format. */

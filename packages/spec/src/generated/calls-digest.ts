@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = '3c1e58fc26a442a3740dffcd70aa7b7b8ba50101760abbf94bf0181003de5c09'
+export const CALLS_DIGEST = '08b6ebcd647c46d5571566cdc929356f3fde6c37f78a4b19cec61a4f9b00c26a'

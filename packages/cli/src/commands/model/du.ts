@@ -1,6 +1,7 @@
 import type { CallOutput } from '@soma/spec'
 import { defineCommand } from '../../command.ts'
 import { type Column, formatFields, formatTable } from '../../output/table.ts'
+import { shortRevisions } from '../../output/text.ts'
 import { formatBytes } from '../../output/units.ts'
 
 type Usage = CallOutput<'model.usage'>
@@ -20,7 +21,7 @@ export const command = defineCommand({
 
 const columns: ReadonlyArray<Column<Usage['models'][number]>> = [
   { title: 'name', value: ({ name }) => name },
-  { title: 'version', value: ({ version, previous }) => (previous ? `${version} (earlier)` : version), shrinks: true },
+  { title: 'version', value: ({ version, previous }) => `${shortRevisions(version)}${previous ? ' (earlier)' : ''}`, shrinks: true },
   { title: 'size', value: ({ sizeBytes }) => formatBytes(sizeBytes), align: 'right' },
   { title: 'own', value: ({ ownBytes }) => formatBytes(ownBytes), align: 'right' },
   {

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.ts'
+import { shortRevisions } from '../../output/text.ts'
 import { formatBytes, formatDate, plural } from '../../output/units.ts'
 
 interface Options {
@@ -23,7 +24,7 @@ export const command = defineCommand<[], Options>({
       return [
         ...versions.map(
           ({ name, version, installedAt }) =>
-            `${dryRun ? 'would remove' : 'removed'} ${name} ${version} (installed ${formatDate(installedAt)})`,
+            `${dryRun ? 'would remove' : 'removed'} ${name} ${shortRevisions(version)} (installed ${formatDate(installedAt)})`,
         ),
         `${plural(blobs, 'file')} of no model ${dryRun ? 'would go' : 'went'}, ${formatBytes(freedBytes)} ${dryRun ? 'would be free' : 'freed'}`,
       ]

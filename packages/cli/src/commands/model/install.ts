@@ -1,6 +1,7 @@
 import type { ModelSummary } from '@soma/spec'
 import { type CommandContext, collect, defineCommand } from '../../command.ts'
 import { expandReference } from '../../input/reference.ts'
+import { shortRevisions } from '../../output/text.ts'
 import { formatBytes, plural } from '../../output/units.ts'
 import { watch } from './watch.ts'
 
@@ -55,5 +56,5 @@ export const command = defineCommand<[reference: string], Options>({
 export function describeModel(model: ModelSummary, { terminal: { paint } }: CommandContext): string {
   const engine = model.engine === null ? `no engine for ${model.format} here` : `engine ${model.engine}`
   const facts = [model.task, engine, plural(model.files, 'file'), formatBytes(model.sizeBytes)]
-  return `${paint.bold(model.name)} ${model.version} (${facts.join(', ')})`
+  return `${paint.bold(model.name)} ${shortRevisions(model.version)} (${facts.join(', ')})`
 }

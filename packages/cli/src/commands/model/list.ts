@@ -1,6 +1,7 @@
 import type { ModelSummary } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
+import { shortRevisions } from '../../output/text.ts'
 import { formatBytes } from '../../output/units.ts'
 
 export const command = defineCommand({
@@ -25,11 +26,11 @@ export function showModels(
 
 const columns: ReadonlyArray<Column<ModelSummary>> = [
   { title: 'name', value: ({ name, aliases }) => [name, ...aliases].join(', ') },
-  { title: 'version', value: (model) => model.version, shrinks: true },
+  { title: 'version', value: (model) => shortRevisions(model.version), shrinks: true },
   { title: 'task', value: (model) => model.task, shrinks: true },
   { title: 'engine', value: (model) => model.engine ?? 'none' },
   { title: 'size', value: (model) => formatBytes(model.sizeBytes), align: 'right' },
   { title: 'state', value: ({ loaded, pinned }) => [loaded ? 'loaded' : '', pinned ? 'pinned' : ''].filter(Boolean).join(', ') },
   { title: 'licence', value: (model) => model.licence ?? 'unknown', shrinks: true, optional: true },
-  { title: 'from', value: (model) => model.reference, shrinks: true, optional: true },
+  { title: 'from', value: (model) => shortRevisions(model.reference), shrinks: true, optional: true },
 ]

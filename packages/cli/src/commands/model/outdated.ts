@@ -1,6 +1,7 @@
 import type { CallOutput } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
+import { shortRevisions } from '../../output/text.ts'
 import { formatBytes, plural } from '../../output/units.ts'
 
 type Row = CallOutput<'model.outdated'>['models'][number]
@@ -22,15 +23,25 @@ export const command = defineCommand<[model?: string]>({
 function columns({ terminal: { paint } }: CommandContext): ReadonlyArray<Column<Row>> {
   return [
     { title: 'name', value: ({ name }) => name },
-    { title: 'version', value: ({ version }) => version, shrinks: true },
-    { title: 'newer', value: ({ available }) => available?.version ?? '?', paint: (text) => paint.bold(text), shrinks: true },
+    { title: 'version', value: ({ version }) => shortRevisions(version), shrinks: true },
+    {
+      title: 'newer',
+      value: ({ available }) => shortRevisions(available?.version ?? '?'),
+      paint: (text) => paint.bold(text),
+      shrinks: true,
+    },
     {
       title: 'size',
       value: ({ available }) => formatSize(available?.sizeBytes),
       align: 'right',
     },
     { title: 'notes', value: ({ pinned, error }) => [pinned ? 'pinned' : '', error ?? ''].filter(Boolean).join('; '), shrinks: true },
-    { title: 'from', value: ({ reference, available }) => available?.reference ?? reference, shrinks: true, optional: true },
+    {
+      title: 'from',
+      value: ({ reference, available }) => shortRevisions(available?.reference ?? reference),
+      shrinks: true,
+      optional: true,
+    },
   ]
 }
 

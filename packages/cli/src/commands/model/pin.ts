@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.ts'
+import { shortRevisions } from '../../output/text.ts'
 
 export const command = defineCommand<[model: string], { readonly off?: boolean }>({
   examples: ['soma model pin ocr', 'soma model pin ocr --off'],
@@ -8,7 +9,7 @@ export const command = defineCommand<[model: string], { readonly off?: boolean }
     const client = await ctx.connect()
     const output = await client.call('model.pin', { model, pinned: !off }, { signal: ctx.signal })
     ctx.show(output, ({ model: { name, version, pinned } }) => [
-      pinned ? `${name} stays at ${version}` : `${name} may change again; it is at ${version}`,
+      pinned ? `${name} stays at ${shortRevisions(version)}` : `${name} may change again; it is at ${shortRevisions(version)}`,
     ])
   },
 })

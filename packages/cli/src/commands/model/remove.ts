@@ -15,7 +15,10 @@ export const command = defineCommand<[models: readonly string[]]>({
     )
     const freedBytes = done.reduce((sum, one) => sum + one.freedBytes, 0)
     ctx.show({ removed: done, failed, freedBytes }, ({ removed }) => [
-      ...removed.map((one) => `removed ${one.name}, ${formatBytes(one.freedBytes)} freed`),
+      ...removed.map(({ name, aliases, freedBytes }) => {
+        const also = aliases.length === 0 ? '' : ` and its ${aliases.length === 1 ? 'alias' : 'aliases'} ${aliases.join(', ')}`
+        return `removed ${name}${also}, ${formatBytes(freedBytes)} freed`
+      }),
       ...(removed.length > 1 ? [`${formatBytes(freedBytes)} freed in all`] : []),
     ])
     return exitCode

@@ -1,7 +1,7 @@
 import { SomaError } from '@soma/core'
 import type { CallOutput } from '@soma/spec'
 import { type Client, type CommandContext, defineCommand } from '../../command.ts'
-import { listSome } from '../../output/text.ts'
+import { listSome, shortRevisions } from '../../output/text.ts'
 
 type Version = CallOutput<'model.show'>['versions'][number]
 
@@ -17,7 +17,9 @@ export const command = defineCommand<[model: string], { readonly to?: string }>(
     const client = await ctx.connect()
     const digest = to === undefined ? {} : { digest: (await findVersion(ctx, client, { model, to })).digest }
     const output = await client.call('model.rollback', { model, ...digest }, { signal: ctx.signal })
-    ctx.show(output, ({ model, from, to }) => [`${ctx.terminal.paint.bold(model.name)} went back from ${from} to ${to}`])
+    ctx.show(output, ({ model, from, to }) => [
+      `${ctx.terminal.paint.bold(model.name)} went back from ${shortRevisions(from)} to ${shortRevisions(to)}`,
+    ])
   },
 })
 
@@ -26,7 +28,7 @@ async function findVersion(ctx: CommandContext, client: Client, { model, to }: {
   const found = versions.filter(({ version, digest }) => version === to || digest === to || startsDigest(digest, to))
   const [first] = found
   if (first && found.length === 1) return first
-  const have = versions.map(({ version, digest }) => `${version} (${digest.slice(0, 19)})`)
+  const have = versions.map(({ version, digest }) => `${shortRevisions(version)} (${shortRevisions(digest)})`)
   const what =
     found.length > 1 ? `more than one earlier version of ${model} is "${to}"; give its digest` : `${model} has no earlier version "${to}"`
   throw new SomaError(

@@ -1,7 +1,7 @@
 import type { CallOutput, TensorSpec } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatFields, formatTable } from '../../output/table.ts'
-import { inline, wrap } from '../../output/text.ts'
+import { inline, shortRevisions, wrap } from '../../output/text.ts'
 import { formatBytes, formatDate, formatTime } from '../../output/units.ts'
 import { knowledgeFields } from './knowledge.ts'
 
@@ -35,7 +35,7 @@ function render(shown: Shown, { terminal }: CommandContext): string[] {
   const { paint } = terminal
   const sections = [
     [
-      `${paint.bold(model.name)} ${model.version}`,
+      `${paint.bold(model.name)} ${shortRevisions(model.version)}`,
       ...wrap(inline(knowledge?.summary ?? ''), terminal.width),
       ...formatFields(fieldsOf(shown), paint),
       ...(knowledge?.warnings ?? []).map((warning) => paint.yellow(`warning: ${inline(warning)}`)),
@@ -75,7 +75,7 @@ const fileColumns: ReadonlyArray<Column<Shown['files'][number]>> = [
 ]
 
 const versionColumns: ReadonlyArray<Column<Shown['versions'][number]>> = [
-  { title: 'earlier', value: ({ version }) => version },
+  { title: 'earlier', value: ({ version }) => shortRevisions(version) },
   { title: 'installed', value: ({ installedAt }) => formatDate(installedAt) },
   { title: 'digest', value: ({ digest }) => digest, shrinks: true },
   { title: 'from', value: ({ reference }) => reference, shrinks: true, optional: true },

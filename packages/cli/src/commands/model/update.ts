@@ -3,7 +3,7 @@ import type { CallOutput } from '@soma/spec'
 import { type Client, type CommandContext, defineCommand } from '../../command.ts'
 import { expandReference } from '../../input/reference.ts'
 import { type Column, formatFields, formatTable } from '../../output/table.ts'
-import { inline } from '../../output/text.ts'
+import { inline, shortRevisions } from '../../output/text.ts'
 import { formatBytes, plural } from '../../output/units.ts'
 import { forEachName } from '../each.ts'
 import { watch } from './watch.ts'
@@ -77,9 +77,9 @@ async function update(
 
 function render({ model, changes }: Update, { dryRun }: Options, { terminal }: CommandContext): string[] {
   const { paint } = terminal
-  if (changes === null) return [`${paint.bold(model.name)} ${model.version} is up to date`]
+  if (changes === null) return [`${paint.bold(model.name)} ${shortRevisions(model.version)} is up to date`]
   return [
-    `${dryRun ? 'would update' : 'updated'} ${paint.bold(model.name)} ${changes.versionBefore} → ${changes.versionAfter}`,
+    `${dryRun ? 'would update' : 'updated'} ${paint.bold(model.name)} ${shortRevisions(changes.versionBefore)} → ${shortRevisions(changes.versionAfter)}`,
     ...formatFields(
       [
         ['from', changes.referenceAfter],
