@@ -143,6 +143,25 @@ describe('the signature policy', () => {
     assert.deepEqual([model.digest, signers.map(({ name }) => name)], [digest, ['them']])
   })
 
+  it('does not ask for what the source left out on purpose, and says so', async () => {
+    await using publisher = await Machine.create()
+    await using machine = await Machine.create()
+    const { folder, publicPem } = await signedFolder(publisher)
+    await machine.calls.call('key.import', { name: 'them', publicPem })
+    Object.assign(machine.config.install, { signatures: 'enforce' })
+    const names = (await readdir(folder)).filter((name) => name !== 'LICENSE')
+    const served = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))] as const)))
+    // What the manifest lists must be there, whatever was left out.
+    delete served['manifest.yaml']
+    machine.source.serve('some', served, { omitted: ['LICENSE', 'manifest.yaml'] })
+    machine.source.serve('fewer', served, { omitted: ['manifest.yaml'] })
+    await machine.run('model.install', { reference: 'test/some' })
+    await assert.rejects(machine.run('model.install', { reference: 'test/fewer' }), {
+      code: 'package/bad-signature',
+      message: /"LICENSE" was signed/,
+    })
+  })
+
   it('does not ask for what include left out on purpose, and keeps what was checked', async () => {
     await using publisher = await Machine.create()
     await using machine = await Machine.create()
