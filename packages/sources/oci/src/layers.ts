@@ -85,7 +85,7 @@ function dockerName(layer: Descriptor, layers: readonly Descriptor[]): string | 
   return name.replace('#', `-${number(alike.indexOf(layer) + 1)}-of-${number(alike.length)}`)
 }
 
-export function titleOf({ annotations }: Descriptor): string | undefined {
+function titleOf({ annotations }: Descriptor): string | undefined {
   return PATH_ANNOTATIONS.map((name) => annotations?.[name]).find((path) => path !== undefined && path !== '')
 }
 

@@ -26,7 +26,6 @@ const Described = z.looseObject({
   license_url: text,
   run_count: z.number().int().nonnegative().nullish().catch(undefined),
 })
-export type DescribedModel = z.output<typeof Described>
 
 const Model = Described.extend({ latest_version: Version.nullish() })
 export type ReplicateModel = z.output<typeof Model>
