@@ -32,7 +32,8 @@ const model = (name: string, reference: string, version = '1', wanted = referenc
   aliases: name === 'bert-base-uncased' ? ['bert'] : [],
 })
 const models = [
-  model('bert-base-uncased', `hf/google-bert/bert-base-uncased@${commit}:safetensors`, commit, 'hf/bert-base-uncased'),
+  model('bert-base-uncased', `hf/google-bert/bert-base-uncased@${commit}:safetensors`, commit, 'hf/bert-base-uncased@main'),
+  model('bert-onnx', `hf/google-bert/bert-base-uncased@${commit}:onnx`, commit, 'hf/bert-base-uncased@latest:onnx'),
   model('resnet50', 'axon/vision/resnet50@1.0.0', '1.0.0'),
   model('first', 'npm/@scope/twice@1.0.0', '1.0.0'),
   model('second', 'npm/@scope/twice@2.0.0', '2.0.0'),
@@ -126,21 +127,22 @@ describe('a model', () => {
       'BERT-base-uncased',
       'hf/bert-base-uncased',
       'hf/BERT-base-uncased@latest',
-      'hf/google-bert/bert-base-uncased',
-      `hf/google-bert/bert-base-uncased@${commit}`,
-      `hf/bert-base-uncased@${commit}`,
-      'hf/google-bert/bert-base-uncased@86b5e0934494',
+      'hf/google-bert/bert-base-uncased:safetensors',
+      `hf/google-bert/bert-base-uncased@${commit}:safetensors`,
+      'hf/google-bert/bert-base-uncased@86b5e0934494:safetensors',
       'hf/google-bert/bert-base-uncased@latest:safetensors',
     ])
       assert.equal(await found(text), 'bert-base-uncased', text)
     assert.equal(await found('npm/@scope/twice@2.0.0'), 'second')
+    assert.equal(await found('hf/bert-base-uncased:onnx'), 'bert-onnx')
   })
 
   test('is not mistaken for another version, or for one of two', async () => {
     assert.equal(await found('hf/bert-base-uncased@v2'), 'error: hf/bert-base-uncased@v2 is not installed')
     assert.equal(await found('hf/bert-base-uncased@86b5'), 'error: hf/bert-base-uncased@86b5 is not installed')
-    assert.equal(await found('hf/bert-base-uncased@latest:onnx'), 'error: hf/bert-base-uncased@latest:onnx is not installed')
+    assert.equal(await found('hf/bert-base-uncased@latest:gguf'), 'error: hf/bert-base-uncased@latest:gguf is not installed')
     assert.equal(await found('hf/bert-base'), 'error: hf/bert-base is not installed')
+    assert.match(String(await found('hf/google-bert/bert-base-uncased')), /more than once; name one of bert-base-uncased, bert-onnx$/)
     assert.equal(await found('npm/@scope/twice'), 'error: npm/@scope/twice is installed more than once; name one of first, second')
   })
 
@@ -148,9 +150,9 @@ describe('a model', () => {
     const names = async (line: string): Promise<string[]> =>
       (JSON.parse((await run(line)).stdout) as { models: Array<{ name: string }> }).models.map(({ name }) => name)
     assert.deepEqual(await names('list --namespace vision --json'), ['resnet50'])
-    assert.deepEqual(await names('list --namespace hf --format json'), ['bert-base-uncased'])
-    assert.equal((await names('list --format=json')).length, 4)
-    assert.equal((await names('cache list --json')).length, 4)
+    assert.deepEqual(await names('list --namespace hf --format json'), ['bert-base-uncased', 'bert-onnx'])
+    assert.equal((await names('list --format=json')).length, models.length)
+    assert.equal((await names('cache list --json')).length, models.length)
     assert.match((await run('list --namespace none')).stdout, /^no models yet; install one, e\.g\. axon install/)
   })
 })

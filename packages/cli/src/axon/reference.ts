@@ -62,9 +62,15 @@ async function matching(ctx: CommandContext, text: string, models: readonly Mode
   const named = models.filter(({ name, aliases }) => [name, ...aliases].includes(text.toLowerCase()))
   if (named.length > 0 || !text.includes('/')) return named
   const wanted = splitReference((await sourceReference(ctx, text)).toLowerCase())
-  return models.filter((model) =>
+  const found = models.filter((model) =>
     [model.reference, model.wanted].some((reference) => isOf(model, splitReference(reference.toLowerCase()), wanted)),
   )
+  // One that was asked for in these words is meant before another version of it, and that before another variant.
+  const askedFor = found.map((model) => ({ model, from: splitReference(model.wanted.toLowerCase()) }))
+  const sameVariant = askedFor.filter(({ from }) => from.base === wanted.base && from.selector === wanted.selector)
+  const same = sameVariant.filter(({ from }) => (from.version ?? 'latest') === (wanted.version ?? 'latest'))
+  const [closest = []] = [same, sameVariant, askedFor].filter((some) => some.length > 0)
+  return closest.map(({ model }) => model)
 }
 
 /** Shorter beginnings of a commit or a digest say too little. */
