@@ -18,15 +18,21 @@ export function createHubFetch(fetch: HttpFetch, options: HubOptions, repository
   }
 }
 
-/** The same as the Fetch API, which is what the client library takes. */
+/** The same as the Fetch API, which is what the client library takes. The pages that a mirror links to at the hub are taken from the mirror. */
 export function asWebFetch(fetch: HttpFetch, signal: AbortSignal, endpoint: string): typeof globalThis.fetch {
   let requests = 0
   return async (input) => {
     if (++requests > REQUESTS_MAX) throw badAnswer(endpoint, `its answer in ${REQUESTS_MAX} pages`, undefined)
-    const reply = await fetch(input instanceof Request ? input.url : String(input), { headers: { accept: 'application/json' }, signal })
+    const url = atEndpoint(input instanceof Request ? input.url : String(input), endpoint)
+    const reply = await fetch(url, { headers: { accept: 'application/json' }, signal })
     const body = await readDocument(reply, PAGE_BYTES_MAX)
     return new Response(body as Uint8Array<ArrayBuffer>, { status: reply.status, headers: reply.headers })
   }
+}
+
+function atEndpoint(url: string, endpoint: string): string {
+  const { origin, pathname, search } = new URL(url)
+  return origin === new URL(endpoint).origin ? url : `${endpoint}${pathname}${search}`
 }
 
 /** What every request of one resolution shares. */

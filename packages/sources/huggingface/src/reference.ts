@@ -11,7 +11,7 @@ export interface HubReference {
   readonly selector?: string
 }
 
-const part = /^[a-z0-9][a-z0-9._-]{0,95}$/i
+const part = /^\w([\w.-]{0,94}\w)?$/
 /** What git allows in names of branches and tags, without what a URL or a reference would read as something else. */
 const revisionPattern = /^(?!\/|.*(\.\.|\/\/|@\{|\/$|\.lock$))[^\s~^:?*[\\#%\p{Cc}]{1,200}$/u
 

@@ -326,6 +326,11 @@ test('what is no hub is refused and not retried', async (t) => {
   }
 })
 
+test('further pages that a mirror links to at the hub are taken from the mirror', async (t) => {
+  const { paths } = await hub(t, { pageSize: 2, linked: 'https://huggingface.invalid' })
+  assert.deepEqual(await paths('maker/tiny-bert'), ['README.md', 'config.json', 'model.safetensors', 'tokenizer.json'])
+})
+
 test('an endless list of files ends with an error', async (t) => {
   const { server, resolve } = await hub(t)
   const path = `/api/models/maker/tiny-bert/tree/${second}`

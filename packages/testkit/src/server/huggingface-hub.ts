@@ -21,6 +21,8 @@ export interface HubOptions {
   readonly members?: readonly string[]
   /** Entries of a page of the tree. The real hub has 1,000. */
   readonly pageSize?: number
+  /** Origin that the links to further pages name; the server's own by default. */
+  readonly linked?: string
   /** Origin that large files are redirected to, with their sha256 as path. */
   readonly cdn?: string
 }
@@ -65,10 +67,10 @@ function infoOf(name: string, { gated = false, private: hiddenOne = false, info 
 }
 
 /** Pages are linked as the hub does it: an absolute `Link` with a cursor. */
-function tree({ name, model, request, options: { pageSize = 1000 }, query }: At, sha: string): ServedFile {
+function tree({ name, model, request, options: { pageSize = 1000, linked = request.origin }, query }: At, sha: string): ServedFile {
   const entries = Object.entries(model.commits[sha] ?? {}).map(([path, bytes]) => entryOf(path, bytes))
   const begin = Number(query.get('cursor') ?? 0)
-  const next = `${request.origin}/api/models/${name}/tree/${sha}?recursive=true&expand=false&cursor=${begin + pageSize}`
+  const next = `${linked}/api/models/${name}/tree/${sha}?recursive=true&expand=false&cursor=${begin + pageSize}`
   const headers = begin + pageSize < entries.length ? { link: `<${next}>; rel="next"` } : {}
   return { ...json(entries.slice(begin, begin + pageSize)), headers }
 }

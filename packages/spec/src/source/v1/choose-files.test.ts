@@ -94,6 +94,50 @@ test('an ONNX variant has its own external data, and plain parts where it has no
   assert.deepEqual(choose(parts, { selector: 'onnx/model.onnx' }).paths, ['config.json', 'onnx/model.onnx', 'onnx/model.onnx_data'])
 })
 
+test('weights that are only where others keep duplicates are taken from there', () => {
+  const original = { 'original/consolidated.00.pth': 5, 'original/params.json': 0, 'README.md': 0, '.gitattributes': 0 }
+  assert.deepEqual(choose(original).paths, ['README.md', 'original/consolidated.00.pth', 'original/params.json'])
+})
+
+test('well-known repositories give what their libraries load', () => {
+  const zero = (paths: string): Record<string, number> => Object.fromEntries(paths.split(' ').map((path) => [path, 0.1]))
+  const bert =
+    'LICENSE README.md config.json coreml/fill-mask/float32_model.mlpackage/Data/com.apple.CoreML/model.mlmodel coreml/fill-mask/float32_model.mlpackage/Manifest.json flax_model.msgpack model.onnx model.safetensors pytorch_model.bin rust_model.ot tf_model.h5 tokenizer.json tokenizer_config.json vocab.txt'
+  assert.deepEqual(choose(zero(bert)).paths, [
+    'LICENSE',
+    'README.md',
+    'config.json',
+    'model.safetensors',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'vocab.txt',
+  ])
+  const minilm =
+    '1_Pooling/config.json config.json modules.json model.safetensors onnx/model.onnx onnx/model_O3.onnx onnx/model_qint8_avx512_vnni.onnx onnx/model_quint8_avx2.onnx openvino/openvino_model.bin openvino/openvino_model.xml pytorch_model.bin tokenizer.json vocab.txt'
+  assert.deepEqual(choose(zero(minilm)).paths, [
+    '1_Pooling/config.json',
+    'config.json',
+    'model.safetensors',
+    'modules.json',
+    'tokenizer.json',
+    'vocab.txt',
+  ])
+  assert.deepEqual(
+    choose(zero(minilm), { selector: 'onnx-quint8_avx2' }).paths.filter((path) => path.startsWith('onnx/')),
+    ['onnx/model_quint8_avx2.onnx'],
+  )
+  const whisper =
+    'config.json model.safetensors model.fp32-00001-of-00002.safetensors model.fp32-00002-of-00002.safetensors model.safetensors.index.fp32.json pytorch_model.bin pytorch_model.fp32-00001-of-00002.bin'
+  assert.deepEqual(choose(zero(whisper)).paths, ['config.json', 'model.safetensors'])
+  const qwen =
+    'BF16/Q-BF16-00001-of-00002.gguf BF16/Q-BF16-00002-of-00002.gguf Q-IQ4_NL.gguf Q-Q4_K_M.gguf Q-UD-Q4_K_XL.gguf mmproj-F16.gguf mmproj-F32.gguf imatrix_x.dat config.json'
+  assert.deepEqual(choose(zero(qwen)).paths, ['Q-Q4_K_M.gguf', 'config.json', 'mmproj-F16.gguf'])
+  assert.deepEqual(choose(zero(qwen), { selector: 'bf16' }).paths.slice(0, 2), [
+    'BF16/Q-BF16-00001-of-00002.gguf',
+    'BF16/Q-BF16-00002-of-00002.gguf',
+  ])
+})
+
 test('without known weights everything comes that is not evidently of no use', () => {
   assert.deepEqual(choose({ 'model.nemo': 1, 'README.md': 0, 'logo.png': 0, '.gitattributes': 0 }).paths, ['README.md', 'model.nemo'])
 })

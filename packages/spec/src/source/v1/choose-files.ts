@@ -41,7 +41,7 @@ export function chooseFiles<F extends RepositoryFile>(all: readonly F[], options
 type Choice<F extends RepositoryFile> = Omit<ChosenFiles<F>, 'omitted'>
 
 function choose<F extends RepositoryFile>(all: readonly F[], options: ChooseOptions): Choice<F> {
-  const files = all.filter(({ path }) => !isUnneeded(path))
+  const files = neededFiles(all)
   const variants = listVariants(files)
   const { selector } = options
   const named = selector === undefined ? undefined : findVariants(variants, selector)
@@ -57,6 +57,13 @@ function choose<F extends RepositoryFile>(all: readonly F[], options: ChooseOpti
     ...(variants.length > 1 && { selector: variant.selector, choice: choiceOf(variants, variant, reason, options) }),
     warnings: warning === undefined ? [] : [warning],
   }
+}
+
+/** Some repositories have their weights only where others keep duplicates. */
+function neededFiles<F extends RepositoryFile>(all: readonly F[]): readonly F[] {
+  const needed = all.filter(({ path }) => !isUnneeded(path))
+  const hasWeights = (files: readonly F[]): boolean => files.some(({ path }) => weightsFormat(path) !== undefined)
+  return hasWeights(needed) || !hasWeights(all) ? needed : all.filter(({ path }) => !path.startsWith('.git'))
 }
 
 function choiceOf(
@@ -104,8 +111,7 @@ function chooseByPath<F extends RepositoryFile>(
   const weights = matched.filter(({ path }) => weightsFormat(path) !== undefined)
   const format = weights[0] && weightsFormat(weights[0].path)
   const parts = all.filter(({ path }) => weights.some((file) => isPartOf(path, file.path)))
-  const needed = all.filter(({ path }) => !isUnneeded(path))
-  const others = weights.length > 0 ? companions(needed, { format }) : []
+  const others = weights.length > 0 ? companions(neededFiles(all), { format }) : []
   return { files: [...new Set([...matched, ...parts, ...others])], selector, warnings: [] }
 }
 

@@ -52,7 +52,7 @@ function variantsOf<F extends RepositoryFile>(format: WeightsFormat, weights: re
 /** Variants by quantisation; with several models in one repository, by model and quantisation. */
 function ggufGroups<F extends RepositoryFile>(weights: readonly F[]): Map<string, F[]> {
   const named = weights.map((file) => ({ file, ...ggufVariant(file.path) }))
-  const several = new Set(named.map(({ slot }) => slot)).size > 1
+  const several = new Set(named.map(({ slot }) => slot.toLowerCase())).size > 1
   const nameOf = ({ slot, variant }: { slot: string; variant: string }): string =>
     several ? [slot, variant].filter((part) => part !== '').join('-') : variant || FULL
   return new Map([...Map.groupBy(named, nameOf)].map(([name, group]) => [name, group.map(({ file }) => file)]))
