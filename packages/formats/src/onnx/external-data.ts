@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { SomaError } from '@soma/core'
 import { checkPackagePath } from '@soma/spec'
-import { invalidModel } from '../invalid-model.ts'
+import { invalidModel, quote } from '../invalid-model.ts'
 import type { OnnxHeader } from './onnx-header.ts'
 
 /** What one file beside the model must hold. */
@@ -27,12 +27,12 @@ export function checkOnnxExternalData(model: string, header: OnnxHeader, sizeOf:
   if (missing.length > 0)
     throw new SomaError(
       'package/no-model',
-      `${model} keeps its weights in ${missing.slice(0, 3).join(', ')}, which the package does not hold`,
+      `${model} keeps its weights in ${missing.slice(0, 3).map(quote).join(', ')}, which the package does not hold`,
       { details: { model, missing: missing.slice(0, 10) } },
     )
   for (const [path, { endBytes, tensor }] of header.externalData) {
     const sizeBytes = sizeOf(path) ?? 0
     if (endBytes > sizeBytes)
-      throw invalidModel(path, sizeBytes, `${endBytes} bytes, of which ${model} takes the tensor ${JSON.stringify(tensor)}`, `its end`)
+      throw invalidModel(path, sizeBytes, `${endBytes} bytes, of which ${model} takes the tensor ${quote(tensor)}`, 'its end')
   }
 }

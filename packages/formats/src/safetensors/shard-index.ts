@@ -76,9 +76,13 @@ class Shards {
 export function checkShardFiles(index: ShardIndex, has: (path: string) => boolean): void {
   const missing = [...index.files.keys()].filter((path) => !has(path))
   if (missing.length === 0) return
-  throw new SomaError('package/no-model', `${index.path} names ${missing.slice(0, 3).join(', ')}, which the package does not hold`, {
-    details: { model: index.path, missing: missing.slice(0, 10) },
-  })
+  throw new SomaError(
+    'package/no-model',
+    `${index.path} names ${missing.slice(0, 3).map(quote).join(', ')}, which the package does not hold`,
+    {
+      details: { model: index.path, missing: missing.slice(0, 10) },
+    },
+  )
 }
 
 /** @throws {SomaError} `package/invalid-model` when a file lacks a tensor that the index says is in it. */
