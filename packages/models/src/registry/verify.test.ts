@@ -45,6 +45,11 @@ async function repair(test: TestInstall, model?: string, allows: (resource: stri
   }
 }
 
+/** The version is asked for, and then what the reference means now. */
+function twice(message: string): SomaError[] {
+  return [new SomaError('source/revoked', message), new SomaError('source/revoked', message)]
+}
+
 describe('model.verify with repair', () => {
   it('fetches again what is damaged and missing, and nothing else', async () => {
     await using test = await withModels('a', 'b')
@@ -94,7 +99,7 @@ describe('model.verify with repair', () => {
     await using test = await withModels('a', 'b')
     await damage(test, digestOf(test, 'a', 'm.echo'))
     await damage(test, digestOf(test, 'b', 'm.echo'))
-    test.source.resolveFaults.push(new SomaError('source/revoked', 'a was taken back'))
+    test.source.resolveFaults.push(...twice('a was taken back'))
     assert.deepEqual(await repair(test), {
       ok: false,
       files: ['a m.echo corrupt', 'b m.echo repaired'],
@@ -102,11 +107,21 @@ describe('model.verify with repair', () => {
     })
   })
 
+  it('takes the file from the present version when that of the model is gone and has the same', async () => {
+    await using test = await withModels('a')
+    await damage(test, digestOf(test, 'a', 'shared.txt'))
+    test.source.serve('a', { 'm.echo': 'newer', 'shared.txt': 'the same in all' }, { version: '2', reference: 'test/a@2' })
+    test.source.resolveFaults.push(new SomaError('source/not-found', 'version 1 is gone'))
+    assert.deepEqual((await repair(test)).files, ['a shared.txt repaired'])
+    assert.equal(test.registry.get('a').version, '1.0.0')
+  })
+
   it('mends what can be had of a model when one file cannot', async () => {
     await using test = await withModels('a')
     await damage(test, digestOf(test, 'a', 'm.echo'))
     await damage(test, digestOf(test, 'a', 'shared.txt'))
-    test.source.fail('a!m.echo', { error: new SomaError('source/not-found', 'no such file') })
+    const gone = { error: new SomaError('source/not-found', 'no such file') }
+    test.source.fail('a!m.echo', gone, gone)
     assert.deepEqual(await repair(test), {
       ok: false,
       files: ['a m.echo corrupt', 'a shared.txt repaired'],
@@ -145,7 +160,7 @@ describe('model.verify with repair', () => {
   it('lets nobody use a damaged file until it is whole', async () => {
     await using test = await withModels('a')
     await damage(test, digestOf(test, 'a', 'm.echo'))
-    test.source.resolveFaults.push(new SomaError('source/revoked', 'taken back'))
+    test.source.resolveFaults.push(...twice('taken back'))
     const model = test.registry.get('a')
     await repair(test)
     assert.equal(await codeOf(test.registry.open(model)), 'package/corrupt')

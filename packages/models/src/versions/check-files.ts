@@ -10,7 +10,7 @@ export function checkFiles({ blobs }: Pick<Store, 'blobs'>, { name, version, fil
   for (const { path, digest, sizeBytes } of files) {
     const found = blobs.has(digest) ? blobs.sizeBytes(digest) : null
     if (found === sizeBytes) continue
-    const reason = found === null ? 'it is missing' : `it has ${found} bytes instead of ${sizeBytes}`
+    const reason = found === null ? 'it is missing, or not what it should be' : `it has ${found} bytes instead of ${sizeBytes}`
     throw new SomaError(
       'package/corrupt',
       `${path} of ${name} ${version} is damaged: ${reason}; soma model verify ${name} --repair fetches it again`,

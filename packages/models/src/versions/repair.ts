@@ -34,46 +34,64 @@ export interface RepairResult {
  * Gets damaged files again from where the model came, at the version that it has. A blob is replaced by one of the same digest or
  * not at all. Other copies in the store need no looking for: equal files are one blob.
  */
-export async function repairModel(deps: RepairDeps, { model, damaged }: Repair, call: RepairCall): Promise<RepairResult> {
-  const fixed = new Set<BlobDigest>()
-  const errors: string[] = []
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
+export async function repairModel(deps: RepairDeps, repair: Repair, call: RepairCall): Promise<RepairResult> {
+  const { model, damaged } = repair
+  // Until it is whole, nobody is to take the damaged one for what its name says.
+  for (const { digest } of damaged) deps.store.blobs.distrust(digest)
+  const mending = new Mending(deps, repair, call)
+  // Where the version is gone, the present one may still have this very file.
+  for (const reference of new Set([model.reference, model.wanted]))
+    if (mending.lost.length > 0) await mending.attempt(() => mending.from(reference))
+  const { fixed, lost, errors } = mending
+  if (lost.length === 0) return { fixed, error: null }
+  return { fixed, error: errors[0] ?? `${model.reference} has other files there now: ${lost.map(({ path }) => path).join(', ')}` }
+}
+
+/** One model on its way to being whole again. */
+class Mending {
+  readonly fixed = new Set<BlobDigest>()
+  readonly errors: string[] = []
+  readonly #deps: RepairDeps
+  readonly #repair: Repair
+  readonly #call: RepairCall
+
+  constructor(deps: RepairDeps, repair: Repair, call: RepairCall) {
+    this.#deps = deps
+    this.#repair = repair
+    this.#call = call
+  }
+
+  get lost(): readonly InstalledFile[] {
+    return this.#repair.damaged.filter(({ digest }) => !this.fixed.has(digest))
+  }
+
+  /** A failure is noted, and the rest goes on. */
+  async attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work()
     } catch (error) {
-      throwIfAborted(call.watched.signal)
+      throwIfAborted(this.#call.watched.signal)
       if (!isSomaError(error)) throw error
-      errors.push(error.message)
+      this.errors.push(error.message)
     }
   }
-  // Until it is whole, nobody is to take the damaged one for what its name says.
-  for (const { digest } of damaged) deps.store.blobs.distrust(digest)
-  await attempt(async () => {
-    checkMayFollow(model.reference, call.ctx)
-    const { target, input } = await find(deps, model, call)
-    // One by one: what can be had is not to suffer from what cannot.
-    for (const artifact of needed(target.resolution, damaged))
-      await attempt(async () => {
-        const one = { ...target, resolution: { ...target.resolution, artifacts: [artifact] } }
-        await using brought = await deps.installer.bring(input, call.ctx, { ...follow(model, call), target: one })
-        for (const { digest } of brought.files.values()) fixed.add(digest)
-      })
-  })
-  const lost = damaged.filter(({ digest }) => !fixed.has(digest)).map(({ path }) => path)
-  if (lost.length === 0) return { fixed, error: null }
-  return { fixed, error: errors[0] ?? `${model.reference} has other files there now: ${lost.join(', ')}` }
-}
 
-/** What the model was installed from, now. */
-async function find(
-  { installer }: RepairDeps,
-  model: InstalledModel,
-  call: RepairCall,
-): Promise<{ readonly target: Target; readonly input: ValidInput<'model.install'> }> {
-  const { name, reference } = model
-  const include = includeOf(model)
-  const input = { reference, name, replace: true, allowUnsafe: false, ...(include && { include }) }
-  return { input, target: await installer.resolve(input, follow(model, call)) }
+  /** Gets what is lost from where the reference leads: one by one, because what can be had is not to suffer from what cannot. */
+  async from(reference: string): Promise<void> {
+    checkMayFollow(reference, this.#call.ctx)
+    const { model } = this.#repair
+    const include = includeOf(model)
+    const input = { reference, name: model.name, replace: true, allowUnsafe: false, ...(include && { include }) }
+    const target = await this.#deps.installer.resolve(input, follow(model, this.#call))
+    for (const artifact of needed(target.resolution, this.lost)) await this.attempt(() => this.#bring(input, target, artifact))
+  }
+
+  async #bring(input: ValidInput<'model.install'>, target: Target, artifact: Artifact): Promise<void> {
+    const one = { ...target, resolution: { ...target.resolution, artifacts: [artifact] } }
+    const way = { ...follow(this.#repair.model, this.#call), target: one }
+    await using brought = await this.#deps.installer.bring(input, this.#call.ctx, way)
+    for (const { digest } of brought.files.values()) this.fixed.add(digest)
+  }
 }
 
 /** Downloads are progress, too. */
