@@ -65,8 +65,10 @@ function archiveOf(layer: Descriptor, reference: string): 'tar' | 'tar.gz' | und
   if (dockerArchives.includes(mediaType)) return 'tar'
   // ORAS packs folders as gzip whatever type it gives them.
   if (annotations?.[UNPACK] === 'true') return 'tar.gz'
-  if (!IMAGE_LAYER.test(mediaType) || titleOf(layer) !== undefined) return undefined
-  return compressionOf(/[+.](gzip|zstd)$/.exec(mediaType)?.[1], layer, reference)
+  if (!IMAGE_LAYER.test(mediaType)) return undefined
+  const compression = /[+.](gzip|zstd)$/.exec(mediaType)?.[1]
+  // It gives the plain tar type to files that have none, and its Python client leaves the mark away from folders.
+  return titleOf(layer) !== undefined && compression === undefined ? undefined : compressionOf(compression, layer, reference)
 }
 
 function compressionOf(compression: string | undefined, { mediaType }: Descriptor, reference: string): 'tar' | 'tar.gz' {

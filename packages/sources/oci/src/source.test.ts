@@ -148,14 +148,15 @@ test('layers of ModelPack, KitOps and ORAS folders are archives', async (t) => {
     layer('application/vnd.kitops.modelkit.model.v1.tar+gzip', gz, 'x'),
     { ...folder, annotations },
     layer('application/vnd.oci.image.layer.v1.tar', 'a file that ORAS pushed', 'notes.txt'),
+    layer('application/vnd.oci.image.layer.v1.tar+gzip', tarGzOf({ 'c/c.txt': 'c' }), 'c'),
   ]
   const { resolve } = await opened(t, { latest: { layers } })
   const { artifacts } = await resolve('')
   assert.deepEqual(
     artifacts.map(({ path, kind }) => `${kind} ${path}`),
-    ['tar 1-layer.tar', 'tar.gz 2-layer.tar.gz', 'tar.gz 3-x.tar.gz', 'tar.gz 4-b.tar.gz', 'file notes.txt'],
+    ['tar 1-layer.tar', 'tar.gz 2-layer.tar.gz', 'tar.gz 3-x.tar.gz', 'tar.gz 4-b.tar.gz', 'file notes.txt', 'tar.gz 6-c.tar.gz'],
   )
-  assert.equal(new Set(artifacts.map(({ key }) => key)).size, 5)
+  assert.equal(new Set(artifacts.map(({ key }) => key)).size, 6)
 })
 
 test('a Docker model’s layers get the names that its engines look for, shards in their order', async (t) => {
