@@ -8,7 +8,7 @@ import { fuzzTargets } from '../scripts/fuzz-targets.ts'
 const seconds = Number(process.env['SOMA_FUZZ_SECONDS'] ?? (process.env['CI'] ? 60 : 12))
 const seed = Number(process.env['SOMA_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 /** Fewer would mean that a reader is too slow to be tested. */
-const CASES_MIN = 500
+const CASES_MIN = 100
 
 describe(`readers of files from outside, with seed ${seed}`, () => {
   for (const target of fuzzTargets)
