@@ -66,9 +66,9 @@ function archiveOf(layer: Descriptor, reference: string): 'tar' | 'tar.gz' | und
   // ORAS packs folders as gzip whatever type it gives them.
   if (annotations?.[UNPACK] === 'true') return 'tar.gz'
   if (!IMAGE_LAYER.test(mediaType)) return undefined
-  const compression = /[+.](gzip|zstd)$/.exec(mediaType)?.[1]
+  const packing = /[+.](gzip|zstd)$/.exec(mediaType)?.[1]
   // It gives the plain tar type to files that have none, and its Python client leaves the mark away from folders.
-  return titleOf(layer) !== undefined && compression === undefined ? undefined : compressionOf(compression, layer, reference)
+  return titleOf(layer) !== undefined && packing === undefined ? undefined : compressionOf(packing, layer, reference)
 }
 
 function compressionOf(compression: string | undefined, { mediaType }: Descriptor, reference: string): 'tar' | 'tar.gz' {
