@@ -71,11 +71,11 @@ describe('model install', () => {
 
   const failures: ReadonlyArray<readonly [error: SomaError, exitCode: number, stderr: RegExp]> = [
     [new SomaError('source/gated', 'hf/meta/llama wants its terms to be accepted'), 77, /accepted\n code: source\/gated\n$/],
-    [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: .*Prefer a safetensors file/],
+    [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: Prefer a safetensors file.*--allow-unsafe/],
     [new SomaError('source/rate-limited', 'too many requests'), 75, /requests\n code: source\/rate-limited\n$/],
     [new SomaError('source/offline', 'not reachable'), 69, /install\.offline false/],
     [new SomaError('model/pinned', 'ocr stays at 1.4.2'), 73, /model pin --off/],
-    [new SomaError('store/disk-full', '2 GB are missing'), 73, /free space and try again/],
+    [new SomaError('store/disk-full', '2 GB are missing'), 73, /free space and try again: `soma model du`/],
     [new SomaError('package/licence-refused', 'CC-BY-NC-4.0 is refused'), 77, /install\.licencesRefused/],
   ]
   for (const [error, exitCode, expected] of failures)

@@ -6,6 +6,13 @@ import { formatBytes, formatDuration } from './units.ts'
 const BAR_WIDTH_MAX = 28
 const BAR_WIDTH_MIN = 8
 
+const NAME_WIDTH_MIN = 10
+
+/** Names get a quarter of the line: sizes, rate and time left are worth more than the end of a name. */
+export function nameWidthMax(width: number): number {
+  return Math.max(NAME_WIDTH_MIN, Math.floor(width / 4))
+}
+
 export interface BarOptions {
   readonly paint: Paint
   readonly width: number

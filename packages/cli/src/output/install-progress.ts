@@ -2,15 +2,11 @@ import type { InstallEvent } from '@soma/spec'
 import { PROGRESS_FILES_MAX, PROGRESS_LINE_MS, REDRAW_MS } from '../limits.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Paint } from './color.ts'
-import { formatBar, formatSizes, formatSpeed, fraction } from './bar.ts'
+import { formatBar, formatSizes, formatSpeed, fraction, nameWidthMax } from './bar.ts'
 import { RedrawnLines } from './redraw.ts'
 import { displayWidth, inline, listSome, shortRevisions } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
-
-const NAME_WIDTH_MIN = 10
-/** Names get a quarter of the line: rate and time left are more worth than the end of a name. */
-const NAME_SHARE = 1 / 4
 
 export interface ProgressOptions {
   /** Put before every line. */
@@ -119,7 +115,7 @@ export class InstallProgress {
     const shown = byProgress.map((file) => ({ ...file, path: inline(file.path) }))
     const width = this.#terminal.stderrWidth - this.#options.indent.length
     const longest = Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length)
-    const nameWidth = Math.min(longest, Math.max(NAME_WIDTH_MIN, Math.floor(width * NAME_SHARE)))
+    const nameWidth = Math.min(longest, nameWidthMax(width))
     const options = { paint: this.#terminal.stderrPaint, width, nameWidth }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
     const bars =

@@ -1,7 +1,7 @@
 import type { CallEvent, CallOutput } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { REDRAW_MS } from '../../limits.ts'
-import { formatBar } from '../../output/bar.ts'
+import { formatBar, nameWidthMax } from '../../output/bar.ts'
 import { RedrawnLines } from '../../output/redraw.ts'
 import { inline } from '../../output/text.ts'
 import { plural } from '../../output/units.ts'
@@ -40,7 +40,8 @@ function bar(event: CallEvent<'model.verify'>, { terminal }: CommandContext): st
     sizeBytes: event.totalBytes,
     resumedBytes: 0,
   }
-  return formatBar(file, { paint: terminal.stderrPaint, width: terminal.stderrWidth, nameWidth: 40 })
+  const width = terminal.stderrWidth
+  return formatBar(file, { paint: terminal.stderrPaint, width, nameWidth: nameWidthMax(width) })
 }
 
 function render({ models }: Verdict, { terminal: { paint } }: CommandContext): string[] {
