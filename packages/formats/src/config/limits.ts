@@ -6,8 +6,8 @@ export const TOKENIZER_BYTES_MAX = 64 * 1024 * 1024
 export const CHAT_TEMPLATE_LENGTH_MAX = 256 * 1024
 /** Of a model card this much is looked at. */
 export const CARD_BYTES_MAX = 256 * 1024
-/** Front matter of a model card: benchmarks fill 100 kB of it now and then. */
-export const FRONT_MATTER_BYTES_MAX = 128 * 1024
+/** Of a model card's front matter, what is parsed: licence, tags, languages. The parser takes up to 20 ms for each KiB, when it is broken. */
+export const FRONT_MATTER_BYTES_MAX = 6 * 1024
 /** Characters of a card's summary. */
 export const SUMMARY_LENGTH_MAX = 2000
 /** Bytes of a licence's text that are compared: all of them say who they are at the top. */

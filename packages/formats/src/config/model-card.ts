@@ -40,9 +40,22 @@ export async function readModelCard(reader: ByteReader): Promise<ModelCard> {
   }
 }
 
+const wantedKeys = /^(license|license_name|language|tags|pipeline_tag|base_model|library_name)\s*:/
+
+/** Only the keys that are read: tables of benchmarks make front matter large, and parsing it slow. */
+function wantedLines(text: string): string {
+  let wanted = false
+  const lines = text.split(/\r?\n/).filter((line) => {
+    // What is indented, or an item of a list, goes on with the key before it.
+    if (/^[^\s#-]/.test(line)) wanted = wantedKeys.test(line)
+    return wanted
+  })
+  return lines.join('\n')
+}
+
 function frontMatter(text: string, file: string): { readonly about: JsonObject; readonly fault: string | null } {
   try {
-    const { value } = parseYaml(Buffer.from(text), { file, bytesMax: FRONT_MATTER_BYTES_MAX })
+    const { value } = parseYaml(Buffer.from(wantedLines(text)), { file, bytesMax: FRONT_MATTER_BYTES_MAX })
     return { about: isObject(value) ? value : {}, fault: null }
   } catch (error) {
     if (isSomaError(error)) return { about: {}, fault: error.message }
@@ -58,7 +71,7 @@ function licenceOf(about: JsonObject): string | null {
 
 /** Headings, pictures, badges, tables, lists, quotes and code say little; the first lines that do none of that are taken. */
 function firstParagraph(text: string): string | null {
-  const plain = text.replace(/<!--[\s\S]*?-->/g, '').replace(/^(```|~~~)[\s\S]*?^\1/gm, '')
+  const plain = withoutComments(text).replace(/^(```|~~~)[\s\S]*?^\1/gm, '')
   for (const block of plain.split(/\r?\n[ \t]*\r?\n/)) {
     const prose = proseOf(block)
     if (/[\p{L}]{2,}.*[\p{L}]{2,}/su.test(prose))
@@ -67,12 +80,25 @@ function firstParagraph(text: string): string | null {
   return null
 }
 
+/** Not a regular expression: that would take the square of the length for comments that are never closed. */
+function withoutComments(text: string): string {
+  let rest = ''
+  for (let at = 0; ;) {
+    const begin = text.indexOf('<!--', at)
+    if (begin < 0) return rest + text.slice(at)
+    rest += text.slice(at, begin)
+    const end = text.indexOf('-->', begin)
+    if (end < 0) return rest
+    at = end + '-->'.length
+  }
+}
+
 function proseOf(block: string): string {
   const lines = block.split(/\r?\n/).filter((line) => !/^\s*(#|\||>|[-*+] |\d+\. |={3,}|-{3,}|!\[|\[!|:{3})/.test(line))
   return lines
     .join(' ')
-    .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
-    .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/!\[[^[\]]{0,300}\]\([^()]{0,1000}\)/g, '')
+    .replace(/\[([^[\]]{0,300})\]\([^()]{0,1000}\)/g, '$1')
     .replace(/<[^<>]{0,500}>/g, '')
     .replace(/[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}/g, '')
     .replace(/\s+/g, ' ')

@@ -1,10 +1,33 @@
-import { type GgufModelValue, llamaGguf, shardIndexJson, tinySafetensors, writeGguf } from '@soma/testkit/formats'
+import {
+  type GgufModelValue,
+  type ZipTestEntry,
+  llamaGguf,
+  shardIndexJson,
+  stateDictPickle,
+  tinySafetensors,
+  writeGguf,
+  writeLegacyTorch,
+  writeSavedModel,
+  writeTflite,
+  writeTorch,
+  writeZip,
+} from '@soma/testkit/formats'
 import { arithmeticModel, externalDataModel, slowModel } from '@soma/testkit/onnx'
+import { readLicence } from '../config/licence.ts'
+import { readModelCard } from '../config/model-card.ts'
+import { readModelConfig } from '../config/model-config.ts'
 import { readGgufHeader } from '../gguf/gguf-header.ts'
 import { ggufMemory } from '../gguf/memory.ts'
+import { readKeras } from '../keras/keras.ts'
 import { readOnnxHeader } from '../onnx/onnx-header.ts'
+import { scanPickle } from '../pickle/scan.ts'
+import { harmlessPickles } from '../pickle/test-fixtures.ts'
 import { readSafetensorsHeader } from '../safetensors/safetensors-header.ts'
 import { readShardIndex } from '../safetensors/shard-index.ts'
+import { readSavedModel } from '../saved-model/saved-model.ts'
+import { readTfjs } from '../tfjs/tfjs.ts'
+import { readTflite } from '../tflite/tflite.ts'
+import { inspectPickleFile } from '../torch/pickle-file.ts'
 import type { FuzzTarget } from './test-fuzz.ts'
 
 /** Every kind of value that metadata can be. */
@@ -38,6 +61,23 @@ function everyJsonSafetensors(): Uint8Array {
   return bytes
 }
 
+const tensors = [
+  { name: 'w', shape: [2, 3] },
+  { name: 'b', shape: [4], storage: 'HalfStorage' },
+]
+const config: readonly ZipTestEntry[] = [
+  { name: 'config.json', bytes: '{"class_name":"Sequential","config":{"layers":[{"class_name":"Lambda"}]}}', deflate: true },
+  { name: 'metadata.json', bytes: '{"keras_version":"3.1.0"}' },
+]
+const ports = [{ name: 'x', type: 1, shape: [-1, 3] }]
+const npyHeader = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n"
+const npy = Buffer.from(`\x93NUMPY\x01\x00${String.fromCharCode(npyHeader.length)}\x00${npyHeader}N.`, 'latin1')
+const tfjs = JSON.stringify({
+  format: 'graph-model',
+  signature: { inputs: { x: { dtype: 'DT_FLOAT', tensorShape: { dim: [{ size: '-1' }, { size: '3' }] } } }, outputs: {} },
+  weightsManifest: [{ paths: ['w.bin'], weights: [{ name: 'w', shape: [2, 3], dtype: 'float32' }] }],
+})
+
 /** The readers of this package. */
 export const formatTargets: readonly FuzzTarget[] = [
   {
@@ -51,5 +91,45 @@ export const formatTargets: readonly FuzzTarget[] = [
     name: 'onnx',
     seeds: [arithmeticModel(), slowModel(2, 3), externalDataModel('weights/w.bin', [1, 2, 3]).model],
     read: readOnnxHeader,
+  },
+  {
+    name: 'pickle',
+    seeds: [...harmlessPickles.map(([, hex]) => Buffer.from(hex, 'hex')), stateDictPickle(tensors)],
+    read: (file) => scanPickle(file),
+  },
+  {
+    name: 'checkpoint',
+    seeds: [writeTorch(tensors), writeLegacyTorch(tensors), writeZip(config, { large: true }), npy],
+    read: (file) => inspectPickleFile(file, { allowUnsafe: true }),
+  },
+  { name: 'keras', seeds: [writeZip(config)], read: readKeras },
+  {
+    name: 'saved-model',
+    seeds: [writeSavedModel({ signatures: { serving_default: { inputs: ports, outputs: ports } }, operations: ['Add', 'PyFunc'] })],
+    read: readSavedModel,
+  },
+  {
+    name: 'tflite',
+    seeds: [
+      writeTflite(
+        [
+          { name: 'x', type: 0, shape: [1, 2] },
+          { name: 'w', type: 9, shape: [4], values: new Uint8Array(4) },
+        ],
+        { inputs: [0], outputs: [0] },
+      ),
+    ],
+    read: readTflite,
+  },
+  { name: 'tfjs', seeds: [Buffer.from(tfjs)], read: readTfjs },
+  {
+    name: 'model-config',
+    seeds: [Buffer.from('{"architectures":["LlamaForCausalLM"],"hidden_size":64,"num_attention_heads":4,"auto_map":{"AutoModel":"m.M"}}')],
+    read: readModelConfig,
+  },
+  {
+    name: 'model-card',
+    seeds: [Buffer.from('---\nlicense: mit\ntags: [a, b]\n---\n# Title\n\nA [model](x) of **words**.\n')],
+    read: async (file) => [await readModelCard(file), await readLicence(file)],
   },
 ]

@@ -72,8 +72,9 @@ function protocol(machine: PickleMachine, { number: version }: Argument): void {
 }
 
 function instance(machine: PickleMachine, { text, second }: Argument): void {
-  const items = machine.popMark()
-  machine.call(machine.named(text, second), { kind: 'tuple', items })
+  // The class is looked up, and so imported, even where no mark follows.
+  const callee = machine.named(text, second)
+  machine.call(callee, { kind: 'tuple', items: machine.popMark() })
 }
 
 const rows: ReadonlyArray<readonly [number | string, string, ArgumentForm, Opcode['apply']]> = [

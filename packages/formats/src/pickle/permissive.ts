@@ -23,7 +23,8 @@ export async function scanMaybePickle(reader: ByteReader, options: PickleScanOpt
   const findings = declared ? all : all.filter(namesSomething)
   const [first] = findings
   if (first && !options.allowUnsafe) throw unsafePickle(reader.name, first)
-  return { isPickle: isPickle || findings.length > 0, findings }
+  // Python fails at what is left out here, so it is no pickle.
+  return { isPickle: isPickle && findings.length === all.length, findings }
 }
 
 /** Bytes that only look like opcodes may well seem to call nothing, or an extension. */

@@ -1,3 +1,6 @@
 export { type GgufModel, type GgufModelTensor, type GgufModelValue, writeGguf } from './gguf.ts'
 export { type SafetensorsModel, type SafetensorsModelTensor, writeSafetensors } from './safetensors.ts'
 export { llamaGguf, shardIndexJson, tinySafetensors } from './models.ts'
+export { type SavedModelParts, type SavedModelPort, type TfliteTensor, writeSavedModel, writeTflite } from './tensorflow.ts'
+export { type TorchTensor, stateDictPickle, storagesOf, writeLegacyTorch, writeTorch } from './torch.ts'
+export { type ZipTestEntry, type ZipTestOptions, writeZip } from './zip.ts'
