@@ -1,4 +1,5 @@
 import { SomaError } from '@soma/core'
+import { matchName, matchPath } from '@soma/spec'
 import { GLOB_ALTERNATIVES_MAX } from './limits.ts'
 
 /**
@@ -8,48 +9,13 @@ import { GLOB_ALTERNATIVES_MAX } from './limits.ts'
  * @throws {SomaError} `call/invalid-input` for unbalanced braces or too many alternatives.
  */
 export function compileGlob(pattern: string): (path: string) => boolean {
-  const alternatives = expandBraces(pattern).map((alternative) => alternative.toLowerCase().split('/'))
-  return (path) => {
-    const parts = path.toLowerCase().split('/')
-    return alternatives.some((alternative) => matchSequence(alternative, parts, '**', matchName))
-  }
+  const alternatives = expandBraces(pattern)
+  return (path) => alternatives.some((alternative) => matchPath(alternative, path))
 }
 
 /** A test for plain names: `*` and `?` only, and case does not count. */
 export function compilePattern(pattern: string): (name: string) => boolean {
-  const wanted = pattern.toLowerCase()
-  return (name) => matchName(wanted, name.toLowerCase())
-}
-
-function matchName(pattern: string, name: string): boolean {
-  return matchSequence(Array.from(pattern), Array.from(name), '*', (wanted, character) => wanted === '?' || wanted === character)
-}
-
-/** Wildcard matching over any sequence. Going back to the last wildcard only is enough: an earlier one could match nothing more. */
-function matchSequence(
-  pattern: readonly string[],
-  items: readonly string[],
-  wildcard: string,
-  matches: (wanted: string, item: string) => boolean,
-): boolean {
-  let at = 0
-  let starAt = -1
-  let starItem = 0
-  for (let item = 0; item < items.length;) {
-    const wanted = pattern[at]
-    if (wanted === wildcard) {
-      starAt = at++
-      starItem = item
-    } else if (wanted !== undefined && matches(wanted, items[item] ?? '')) {
-      at++
-      item++
-    } else if (starAt >= 0) {
-      at = starAt + 1
-      item = ++starItem
-    } else return false
-  }
-  while (pattern[at] === wildcard) at++
-  return at === pattern.length
+  return (name) => matchName(pattern, name)
 }
 
 function expandBraces(pattern: string): string[] {

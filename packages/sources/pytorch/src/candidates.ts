@@ -1,3 +1,4 @@
+import { NAMES_MAX } from './limits.ts'
 import { definition, mentions, stringsOf } from './python.ts'
 import { fileNameOf, isWeightsUrl } from './weights-url.ts'
 
@@ -37,7 +38,8 @@ function fromFileNames(code: string, entry: string): Candidate[] {
 
 /** `class ResNet50_Weights(WeightsEnum)`: only one that is defined here, because the others are those of its parts. */
 function fromEnum(code: string, body: string): Candidate[] {
-  for (const [, name = ''] of body.matchAll(/\b(\w*Weights)\b/g)) {
+  const names = new Set([...body.matchAll(/\b(\w*Weights)\b/g)].map(([, name = '']) => name))
+  for (const name of [...names].slice(0, NAMES_MAX)) {
     const members = definition(code, 'class', name)
     if (members !== undefined) return enumMembers(members)
   }
@@ -60,7 +62,7 @@ function fromText(_code: string, body: string): Candidate[] {
 
 /** `model_urls = {'resnet18': 'https://…'}`, asked for by a key that the function names. */
 function fromTables(code: string, body: string, entry: string): Candidate[] {
-  const tables = [...code.matchAll(/^\w+(?:\s*:[^=\n]+)?\s*=\s*(?:dict\()?\{([^}]*)\}/gm)].map(([, inside = '']) => inside)
+  const tables = [...code.matchAll(/^\w+(?:\s*:[^=\n]+)?\s*=\s*(?:dict\()?\{([^{}]*)\}/gm)].map(([, inside = '']) => inside)
   const keys = new Set([...stringsOf(body), entry])
   const pairs = tables.flatMap((table) => [...table.matchAll(/["']([^"'\n]+)["']\s*:\s*["']([^"'\n]+)["']/g)])
   return named(pairs.flatMap(([, key = '', url = '']) => (keys.has(key) && isWeightsUrl(url) ? [url] : [])))
@@ -69,13 +71,14 @@ function fromTables(code: string, body: string, entry: string): Candidate[] {
 /** `CHECKPOINT = 'https://…'`. */
 function fromConstants(code: string, body: string): Candidate[] {
   const constants = [...code.matchAll(/^(\w+)\s*(?::[^=\n]+)?=\s*["']([^"'\n]+)["']/gm)]
-  return named(constants.flatMap(([, name = '', url = '']) => (isWeightsUrl(url) && mentions(body, name) ? [url] : [])))
+  const urls = constants.filter(([, , url = '']) => isWeightsUrl(url)).slice(0, NAMES_MAX)
+  return named(urls.flatMap(([, name = '', url = '']) => (mentions(body, name) ? [url] : [])))
 }
 
 /** A function of the same file that does it for the entry. */
 function fromHelpers(code: string, body: string, entry: string): Candidate[] {
   const called = [...new Set([...body.matchAll(/\b([A-Za-z_]\w*)\s*\(/g)].map(([, name = '']) => name))].filter((name) => name !== entry)
-  return called.flatMap((name) => {
+  return called.slice(0, NAMES_MAX).flatMap((name) => {
     const helper = definition(code, 'def', name)
     if (helper === undefined) return []
     const inside = fromText(code, helper)

@@ -1,6 +1,6 @@
 import { type Candidate, candidatesOf } from './candidates.ts'
 import { noHubconf, noSuchEntry, noWeights } from './errors.ts'
-import { IMPORT_DEPTH_MAX } from './limits.ts'
+import { IMPORT_DEPTH_MAX, NAMES_MAX } from './limits.ts'
 import { type Import, definition, importsOf, mentions, publicNames } from './python.ts'
 import type { CodeReader } from './repository.ts'
 
@@ -43,7 +43,7 @@ async function search(reader: CodeReader, { path, name, depth }: Place): Promise
 
 /** What the name itself comes from, then what its function uses, then what may hold anything. */
 function relevantImports(code: string, name: string): Import[] {
-  const imports = importsOf(code)
+  const imports = importsOf(code).slice(0, NAMES_MAX)
   const body = definition(code, 'def', name)
   const exact = imports.filter(({ as }) => as === name)
   const used = body === undefined ? [] : imports.filter(({ as }) => as !== name && as !== '*' && mentions(body, as))

@@ -45,7 +45,7 @@ export interface Import {
 
 /** Every `from module import name as other`, at the top or inside functions. */
 export function importsOf(code: string): Import[] {
-  return [...code.matchAll(/^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^\n(]*))/gm)].flatMap(
+  return [...code.matchAll(/^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]+(?:\(([^()]*)\)|([^\n(]*))/gm)].flatMap(
     ([, module = '', inside, line]) =>
       (inside ?? line ?? '')
         .split(',')

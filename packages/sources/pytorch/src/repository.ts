@@ -35,17 +35,18 @@ async function fetchRefs(query: RepositoryQuery): Promise<ReadonlyMap<string, st
   const url = `${hosts.git}/${repository}.git/info/refs?service=git-upload-pack`
   try {
     const text = new TextDecoder().decode(await readDocument(await fetch(url, { signal }), REFS_BYTES_MAX))
-    const refs = new Map(
-      [...text.matchAll(/(?<=^[0-9a-f]{4}|0000[0-9a-f]{4})([0-9a-f]{40}) ([^\0\n]+)/gm)].map(([, commit = '', name = '']) => [
-        name,
-        commit,
-      ]),
-    )
+    const refs = new Map(text.split('\n').flatMap(readRef))
     if (refs.size === 0) throw notGit(url)
     return refs
   } catch (thrown) {
     throw isHidden(thrown) ? noSuchRepository(repository, thrown) : thrown
   }
+}
+
+/** A line of a packet: its length in four hex digits, the commit and the name; the first one has the end of the header before it. */
+function readRef(line: string): Array<[name: string, commit: string]> {
+  const [, commit, name] = /^(?:0000)?[0-9a-f]{4}([0-9a-f]{40}) ([^\0]+)/.exec(line) ?? []
+  return commit === undefined || name === undefined ? [] : [[name, commit]]
 }
 
 /** GitHub asks for a password where there is nothing, so that nobody learns what is private. */

@@ -8,6 +8,7 @@ import { type SourceFixture, createTestSource, failsWith, readAll, sourceComplia
 import { candidatesOf } from './candidates.ts'
 import { createPytorchSource } from './index.ts'
 import { formatKey, parseKey } from './key.ts'
+import { CODE_BYTES_MAX } from './limits.ts'
 import { definition, importsOf, plainCode, publicNames, stringsOf } from './python.ts'
 import { formatHubReference, parseHubReference } from './reference.ts'
 
@@ -313,6 +314,31 @@ test('as a last resort the file’s name tells whose weights they are', () => {
     candidatesOf(code, 'mobile_net').map(({ name }) => name),
     ['mobile_net-0badcafe.pth'],
   )
+})
+
+test('hostile code is read in time proportional to its size', () => {
+  const repeated = (text: string): string => text.repeat(Math.floor(CODE_BYTES_MAX / text.length))
+  const hostile = [
+    'a = {\n',
+    'from a import (',
+    '"""',
+    '" ',
+    "f'{",
+    'x_Weights ',
+    'f(',
+    '  A\n',
+    "a = 'https://x.org/a.pth'\n",
+    '#"',
+    'def a():\n',
+    `'''\n"""`,
+  ]
+  for (const text of hostile) {
+    const before = performance.now()
+    candidatesOf(plainCode(`def a():\n  ${repeated(text)}`), 'a')
+    importsOf(plainCode(repeated(text)))
+    const tookMs = performance.now() - before
+    assert.ok(tookMs < 5000, `${JSON.stringify(text)} took ${tookMs} ms`)
+  }
 })
 
 test('a name that goes on is taken when it is the only one', () => {

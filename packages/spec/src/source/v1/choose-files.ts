@@ -1,11 +1,9 @@
 import { SomaError } from '@soma/core'
+import { matchPath } from './glob.ts'
 import { nearestOf } from './nearest.ts'
 import type { VariantChoice } from './source.ts'
 import { type Variant, findVariants, listVariants, pick } from './variant.ts'
 import { type RepositoryFile, type WeightsFormat, formatOf, ggufVariant, isProjector, isUnneeded, weightsFormat } from './weights-file.ts'
-
-/** Each more makes the match of a long path slower by a power. */
-const WILDCARDS_MAX = 4
 
 export interface ChooseOptions {
   /** A variant, a format, a file or a glob of files, as the reference says it. */
@@ -104,25 +102,16 @@ function chooseByPath<F extends RepositoryFile>(
   variants: ReadonlyArray<Variant<F>>,
   options: ChooseOptions,
 ): Choice<F> {
-  const matches = pathMatcher(selector)
+  // Without a slash it is compared with file names, in whatever folder.
+  const glob = selector.includes('/') ? selector : `**/${selector}`
   const exact = all.filter(({ path }) => path === selector)
-  const matched = exact.length > 0 ? exact : all.filter(({ path }) => matches(path))
+  const matched = exact.length > 0 ? exact : all.filter(({ path }) => matchPath(glob, path))
   if (matched.length === 0) throw nothingFits(all, selector, variants, options)
   const weights = matched.filter(({ path }) => weightsFormat(path) !== undefined)
   const format = weights[0] && weightsFormat(weights[0].path)
   const parts = all.filter(({ path }) => weights.some((file) => isPartOf(path, file.path)))
   const others = weights.length > 0 ? companions(neededFiles(all), { format }) : []
   return { files: [...new Set([...matched, ...parts, ...others])], selector, warnings: [] }
-}
-
-/** A path, or a glob: `*` within a folder, `**` across folders; without a slash it is compared with file names. */
-function pathMatcher(selector: string): (path: string) => boolean {
-  if ((selector.match(/\*/g)?.length ?? 0) > WILDCARDS_MAX) return () => false
-  const pattern = selector
-    .replaceAll(/[\\^$+.()|[\]{}]/g, String.raw`\$&`)
-    .replaceAll(/\*\*|\*|\?/g, (glob) => (glob === '**' ? '.*' : glob === '*' ? '[^/]*' : '[^/]'))
-  const expression = new RegExp(`^${selector.includes('/') ? '' : '(.*/)?'}${pattern}$`)
-  return (path) => expression.test(path)
 }
 
 /** External data of an ONNX file, and the other parts of a split GGUF file. */
