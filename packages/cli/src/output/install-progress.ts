@@ -62,13 +62,8 @@ export class InstallProgress {
     this.#lines.clear()
   }
 
-  get #complete(): boolean {
-    const { files, total } = this.#transfer
-    return files.every((file) => file.receivedBytes === file.sizeBytes) && total.receivedBytes >= (total.sizeBytes ?? 0)
-  }
-
   #downloaded(event: FileProgress, now: number): void {
-    const complete = this.#complete
+    const { complete } = this.#transfer
     const interval = this.#terminal.animated ? REDRAW_MS : PROGRESS_LINE_MS
     // The end is always shown, and only once.
     if (complete ? this.#completed : now - this.#shownAtMs < interval) return
@@ -80,17 +75,17 @@ export class InstallProgress {
 
   #happened(event: Occurrence): void {
     this.#lines.clear()
-    if (event.type === 'unpack' && this.#complete) this.#summarise()
+    if (event.type === 'unpack' && this.#transfer.complete) this.#summarise()
     if (event.type === 'register') this.finish()
     this.#note(describe(event, this.#terminal.stderrPaint))
     // Others are still under way.
-    if (this.#terminal.animated && !this.#complete) this.#lines.draw(this.#bars())
+    if (this.#terminal.animated && !this.#transfer.complete) this.#lines.draw(this.#bars())
   }
 
   /** Once the bars have gone, one line says what they showed. */
   #summarise(): void {
-    const { files, total, bytesPerSecond } = this.#transfer
-    if (files.length === 0 || this.#summarised) return
+    const { fileCount, total, bytesPerSecond } = this.#transfer
+    if (fileCount === 0 || this.#summarised) return
     this.#summarised = true
     const resumed = total.resumedBytes > 0 ? `, ${formatBytes(total.resumedBytes)} of it in an earlier run` : ''
     this.#note(`${this.#options.words.done} ${formatBytes(total.receivedBytes)}${resumed}${formatSpeed(bytesPerSecond, undefined)}`)
@@ -108,28 +103,27 @@ export class InstallProgress {
     this.#terminal.note(this.#options.indent + line)
   }
 
+  /** Those under way, and the total of all; a single one is its own total. */
   #bars(): string[] {
-    const { files, total, bytesPerSecond, remainingMs } = this.#transfer
-    // Those under way matter more than those that are done.
-    const byProgress = files.toSorted((a, b) => fraction(a) - fraction(b)).slice(0, PROGRESS_FILES_MAX)
-    const shown = byProgress.map((file) => ({ ...file, path: inline(file.path) }))
+    const { fileCount, total, bytesPerSecond, remainingMs } = this.#transfer
+    const underWay = fileCount === 1 ? this.#transfer.files : this.#transfer.files.filter((file) => file.receivedBytes !== file.sizeBytes)
+    const shown = underWay.slice(0, PROGRESS_FILES_MAX).map((file) => ({ ...file, path: inline(file.path) }))
     const width = this.#terminal.stderrWidth - this.#options.indent.length
     const longest = Math.max(...shown.map((file) => displayWidth(file.path)), 'total'.length)
-    const nameWidth = Math.min(longest, nameWidthMax(width))
-    const options = { paint: this.#terminal.stderrPaint, width, nameWidth }
+    const options = { paint: this.#terminal.stderrPaint, width, nameWidth: Math.min(longest, nameWidthMax(width)) }
     const tail = formatSpeed(bytesPerSecond, remainingMs)
     const bars =
-      shown.length === 1
+      fileCount === 1
         ? shown.map((file) => formatBar(file, { ...options, tail }))
         : [...shown.map((file) => formatBar(file, options)), formatBar(total, { ...options, tail })]
     return bars.map((line) => this.#options.indent + line)
   }
 
   #plainLine(event: FileProgress): string {
-    const { files, total, bytesPerSecond, remainingMs } = this.#transfer
-    const of = files.length > 1 ? total : event
+    const { fileCount, total, bytesPerSecond, remainingMs } = this.#transfer
+    const of = fileCount > 1 ? total : event
     const percent = of.sizeBytes === null ? '' : ` ${Math.floor(fraction(of) * 100)} %`
-    const name = files.length > 1 ? plural(files.length, 'file') : inline(event.path)
+    const name = fileCount > 1 ? plural(fileCount, 'file') : inline(event.path)
     return `${this.#options.words.doing} ${name}:${percent} ${formatSizes(of)}${formatSpeed(bytesPerSecond, remainingMs)}`
   }
 }

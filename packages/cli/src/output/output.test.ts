@@ -237,6 +237,12 @@ describe('progress', () => {
     assert.match(lines.at(-2) ?? '', /^downloaded 2\.0 kB/)
   })
 
+  test('on a terminal shows files under way and the total, not those that are done', () => {
+    const written = play([download('a', 1000), download('b', 10), download('c', 20)], 100)
+    const last = stripVTControlCharacters(written).replaceAll('\r', '').split('\n').slice(-5)
+    assert.deepEqual(last.map((line) => line.split(' ')[0]).filter(Boolean), ['b', 'c', 'total', 'downloaded'])
+  })
+
   test('does not wait for what was here already', () => {
     const transfer = new Transfer()
     transfer.apply({ type: 'resolved', reference: 'r', version: '1', files: 3, sizeBytes: 3000 }, 0)

@@ -9,10 +9,11 @@ export interface FileProgress {
   readonly resumedBytes: number
 }
 
-/** What an install has told so far: a fold over its events, without any drawing. */
+/** What an install has told so far: a fold over its events, without any drawing. Takes the same time per event however many files there are. */
 export class Transfer {
   readonly #files = new Map<string, FileProgress>()
   readonly #rate = new RateMeter()
+  readonly #sums = { receivedBytes: 0, resumedBytes: 0, knownBytes: 0, unknown: 0, incomplete: 0 }
   #adoptedBytes = 0
   #declared: { readonly sizeBytes: number | null } | undefined
 
@@ -20,29 +21,34 @@ export class Transfer {
     if (event.type === 'resolved') this.#declared = { sizeBytes: event.sizeBytes }
     if (event.type === 'adopt') this.#adoptedBytes += event.sizeBytes
     if (event.type !== 'download') return
+    const before = this.#files.get(event.path)
+    if (before) this.#count(before, -1)
+    this.#count(event, 1)
     this.#files.set(event.path, event)
-    this.#rate.add(
-      atMs,
-      this.#sum((file) => file.receivedBytes - file.resumedBytes),
-    )
+    this.#rate.add(atMs, this.#sums.receivedBytes - this.#sums.resumedBytes)
   }
 
   get files(): readonly FileProgress[] {
     return [...this.#files.values()]
   }
 
+  get fileCount(): number {
+    return this.#files.size
+  }
+
+  /** Whether all files that have begun are there, and no more are to come. */
+  get complete(): boolean {
+    const { receivedBytes, sizeBytes } = this.total
+    return this.#sums.incomplete === 0 && receivedBytes >= (sizeBytes ?? 0)
+  }
+
   get total(): FileProgress {
-    const sizes = this.files.map((file) => file.sizeBytes)
-    const known = sizes.every((size) => size !== null) ? sizes.reduce((sum, size) => sum + size, 0) : null
+    const { receivedBytes, resumedBytes, knownBytes, unknown } = this.#sums
     // What is on this disk already does not come.
     const declared = typeof this.#declared?.sizeBytes === 'number' ? Math.max(0, this.#declared.sizeBytes - this.#adoptedBytes) : null
-    return {
-      path: 'total',
-      receivedBytes: this.#sum((file) => file.receivedBytes),
-      // What is fetched may be an archive and smaller than what was declared, or its files may not all have begun.
-      sizeBytes: known === null ? declared : Math.max(known, this.#files.size > 1 ? (declared ?? 0) : 0),
-      resumedBytes: this.#sum((file) => file.resumedBytes),
-    }
+    // What is fetched may be an archive and smaller than what was declared, or its files may not all have begun.
+    const sizeBytes = unknown > 0 ? declared : Math.max(knownBytes, this.#files.size > 1 ? (declared ?? 0) : 0)
+    return { path: 'total', receivedBytes, sizeBytes, resumedBytes }
   }
 
   get bytesPerSecond(): number | undefined {
@@ -56,7 +62,12 @@ export class Transfer {
     return sizeBytes === null || rate === undefined || rate <= 0 ? undefined : (Math.max(0, sizeBytes - receivedBytes) / rate) * 1000
   }
 
-  #sum(value: (file: FileProgress) => number): number {
-    return this.files.reduce((sum, file) => sum + value(file), 0)
+  #count({ receivedBytes, resumedBytes, sizeBytes }: FileProgress, sign: 1 | -1): void {
+    const sums = this.#sums
+    sums.receivedBytes += sign * receivedBytes
+    sums.resumedBytes += sign * resumedBytes
+    sums.knownBytes += sign * (sizeBytes ?? 0)
+    sums.unknown += sign * (sizeBytes === null ? 1 : 0)
+    sums.incomplete += sign * (receivedBytes === sizeBytes ? 0 : 1)
   }
 }

@@ -1,10 +1,8 @@
-import type { CallEvent, CallOutput } from '@soma/spec'
+import type { CallOutput } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
-import { REDRAW_MS } from '../../limits.ts'
-import { formatBar, nameWidthMax } from '../../output/bar.ts'
-import { RedrawnLines } from '../../output/redraw.ts'
 import { inline } from '../../output/text.ts'
 import { plural } from '../../output/units.ts'
+import { watchAs } from './watch.ts'
 
 type Verdict = CallOutput<'model.verify'>
 
@@ -18,31 +16,22 @@ export const command = defineCommand<[model?: string], { readonly repair?: boole
   async run(ctx, { args: [model], options: { repair } }) {
     const client = await ctx.connect()
     const input = { ...(model !== undefined && { model }), ...(repair && { repair }) }
-    const stream = client.stream('model.verify', input, { signal: ctx.signal })
-    const lines = new RedrawnLines(ctx.terminal.stderr)
-    let shownAtMs = Number.NEGATIVE_INFINITY
-    for await (const event of stream) {
-      if (!ctx.terminal.animated || ctx.clock.monotonic() - shownAtMs < REDRAW_MS) continue
-      shownAtMs = ctx.clock.monotonic()
-      lines.draw([bar(event, ctx)])
-    }
-    lines.clear()
-    const verdict = await stream.output
+    const verdict = await watchAs(
+      ctx,
+      client.stream('model.verify', input, { signal: ctx.signal }),
+      ({ name, path, hashedBytes, totalBytes }) => ({
+        type: 'download',
+        path: `${name}: ${path}`,
+        receivedBytes: hashedBytes,
+        sizeBytes: totalBytes,
+        resumedBytes: 0,
+      }),
+      { words: { doing: 'verifying', done: 'hashed' } },
+    )
     ctx.show(verdict, () => render(verdict, ctx))
     return verdict.ok ? 0 : 1
   },
 })
-
-function bar(event: CallEvent<'model.verify'>, { terminal }: CommandContext): string {
-  const file = {
-    path: inline(`${event.name}: ${event.path}`),
-    receivedBytes: event.hashedBytes,
-    sizeBytes: event.totalBytes,
-    resumedBytes: 0,
-  }
-  const width = terminal.stderrWidth
-  return formatBar(file, { paint: terminal.stderrPaint, width, nameWidth: nameWidthMax(width) })
-}
 
 function render({ models }: Verdict, { terminal: { paint } }: CommandContext): string[] {
   if (models.length === 0) return ['no models are installed']
