@@ -196,7 +196,6 @@ describe('opening a package', () => {
     await test.idle()
     assert.equal((await test.leftovers()).blobs, 2)
     await open[Symbol.asyncDispose]()
-    await test.store.blobs.collect({})
     assert.equal((await test.leftovers()).blobs, 0)
   })
 

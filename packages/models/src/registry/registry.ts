@@ -40,6 +40,7 @@ type Entry = Parsed<InstalledModel>
 
 /** Records are read and parsed once; from then on what is committed keeps the copy in memory true. */
 class StoredRegistry implements ModelRegistry {
+  readonly #deps: RegistryDeps
   readonly #layouts: Layouts
   readonly #entries = new Map<string, Entry>()
   readonly #aliases = new Aliases()
@@ -51,6 +52,7 @@ class StoredRegistry implements ModelRegistry {
   #sorted: readonly InstalledModel[] | undefined
 
   constructor(deps: RegistryDeps) {
+    this.#deps = deps
     this.#layouts = new Layouts(deps.store)
     this.#packageRecords = new PagedRecords(deps, PACKAGE_KIND, {
       parse: parseRecord,
@@ -108,8 +110,24 @@ class StoredRegistry implements ModelRegistry {
     return [...(this.#sorted ??= this.#sort())]
   }
 
-  open(model: InstalledModel): Promise<ModelPackage & AsyncDisposable> {
-    return this.#layouts.open(model)
+  async open(model: InstalledModel): Promise<ModelPackage & AsyncDisposable> {
+    const opened = await this.#layouts.open(model)
+    const close = async (): Promise<void> => {
+      await opened[Symbol.asyncDispose]()
+      await this.#letGo(model)
+    }
+    return { ...opened, [Symbol.asyncDispose]: close }
+  }
+
+  /** A package that was removed or replaced while it was in use goes when it is no longer. */
+  async #letGo(model: InstalledModel): Promise<void> {
+    const kept = [this.find(model.name), ...this.versions.of(model.name).map((version) => version.model)]
+    if (this.isOpen(model) || kept.some((one) => one?.digest === model.digest)) return
+    try {
+      await this.#deps.store.blobs.collect({})
+    } catch (error) {
+      this.#deps.log.debug('the files of a package that was in use could not be freed', { model: model.name, error })
+    }
   }
 
   isOpen(model: InstalledModel): boolean {

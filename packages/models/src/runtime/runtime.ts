@@ -108,7 +108,7 @@ export class Runtime implements Running {
   /** @throws {SomaError} the errors of `model.infer`. */
   async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & { readonly timings: Timings }> {
     const model = this.#deps.registry.get(name)
-    const known = this.#residency.find(model.name)?.loaded.signature ?? model.signature
+    const known = this.#current(model)?.loaded.signature ?? model.signature
     if (known) checkRequest(known, request)
     using turn = await this.#enter(model, 'infer', waits)
     const { signature } = turn.process.loaded
@@ -256,9 +256,14 @@ export class Runtime implements Running {
 
   /** A model that was replaced since it was loaded: calls from now on wait for its new package. */
   #dropStale(model: InstalledModel): void {
+    if (this.isLoaded(model.name) && !this.#current(model)) void this.#residency.unload(model.name, endless)
+  }
+
+  /** The process that has this package loaded, and not the one it took the place of. */
+  #current(model: InstalledModel): EngineProcess | undefined {
     const process = this.#residency.find(model.name)
     const loaded = process && this.#loadedFrom.get(process)
-    if (loaded && !isSamePackage(loaded, model)) void this.#residency.unload(model.name, endless)
+    return loaded && !isSamePackage(loaded, model) ? undefined : process
   }
 
   #isRunnable(model: InstalledModel): model is RunnableModel {

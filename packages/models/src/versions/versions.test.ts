@@ -195,8 +195,6 @@ describe('earlier versions', () => {
     await test.idle()
     assert.equal((await test.leftovers()).blobs, 3)
     await open[Symbol.asyncDispose]()
-    await test.call('model.collect', {})
-    await test.idle()
     assert.equal((await test.leftovers()).blobs, 2)
   })
 
