@@ -300,6 +300,64 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
       },
     },
   ],
+  formats: [
+    {
+      file: 'formats/src/cursor.ts',
+      tests: ['formats/src/reader.test.ts'],
+      mutations: {
+        'reading goes on behind the end': ['if (!(count <= this.remaining)) throw', 'if (count < 0) throw'],
+        'bytes behind the end are skipped': ['if (!(count >= 0 && count <= this.remaining))', 'if (!(count >= 0))'],
+      },
+    },
+    {
+      file: 'formats/src/reader.ts',
+      tests: ['formats/src/reader.test.ts'],
+      mutations: { 'a range may leave the file': ['begin >= 0 && begin <= end && end <= sizeBytes', 'begin >= 0 && begin <= end'] },
+    },
+    {
+      file: 'formats/src/gguf/tensor-scan.ts',
+      tests: ['formats/src/gguf/gguf-header.test.ts'],
+      mutations: {
+        'a GGUF tensor may leave the file': ['if (end > section.sizeBytes)', 'if (begin > section.sizeBytes)'],
+        'GGUF tensors may overlap': ['if (next && next.begin < tensor.end)', 'if (next && next.begin < tensor.begin)'],
+        'GGUF tensors may have one name': ['if (seen.has(tensor.name))', 'if (seen.size < 0)'],
+        'a zero hides an absurd shape': ['elements * Math.max(size, 1), 1)', 'elements * size, 1)'],
+      },
+    },
+    {
+      file: 'formats/src/gguf/value-scan.ts',
+      tests: ['formats/src/gguf/gguf-header.test.ts'],
+      mutations: {
+        'a GGUF count is believed': ['if (value > max || value > room)', 'if (value > max)'],
+        'GGUF arrays nest without end': ['if (depth >= GGUF_DEPTH_MAX)', 'if (depth < 0)'],
+      },
+    },
+    {
+      file: 'formats/src/safetensors/safetensors-header.ts',
+      tests: ['formats/src/safetensors/safetensors-header.test.ts'],
+      mutations: {
+        'safetensors may overlap or leave gaps': ['if (tensor.begin !== next)', 'if (tensor.begin < 0)'],
+        'safetensors may end before or behind the file': ['if (next !== room)', 'if (next < 0)'],
+        'a safetensors shape need not fit its bytes': ['if (elements * bits !== sizeBytes * 8)', 'if (elements < 0)'],
+      },
+    },
+    {
+      file: 'formats/src/json/json-scanner.ts',
+      tests: ['formats/src/safetensors/safetensors-header.test.ts'],
+      mutations: {
+        'a JSON key may come twice': ['if (seen.has(key))', 'if (seen.size < 0)'],
+        'JSON may hold any number of values': ['if (++this.#items > JSON_ITEMS_MAX)', 'if (++this.#items < 0)'],
+      },
+    },
+    {
+      file: 'formats/src/onnx/external-data.ts',
+      tests: ['formats/src/onnx/onnx-header.test.ts'],
+      mutations: {
+        'weights may lie outside the package': ['checkPackagePath(location)', 'location'],
+        'a file with weights may be too short': ['if (endBytes > sizeBytes)', 'if (endBytes < 0)'],
+      },
+    },
+  ],
 }
 
 export const mutations: readonly Mutation[] = Object.entries(areas).flatMap(([area, parts]) =>
