@@ -14,11 +14,15 @@ export function cachedRepository(cache: string, repository: string): CachedRepos
   return { folder: join(cache, `models--${repository.replaceAll('/', '--')}`) }
 }
 
+const commitPattern = /^[0-9a-f]{40}$/
+
 /** The commit that a branch or tag led to when it was last downloaded. */
 export async function cachedCommit({ folder }: CachedRepository, revision = 'main'): Promise<string | undefined> {
-  const commit = /^[0-9a-f]{40}$/.test(revision) ? revision : await readFile(join(folder, 'refs', revision), 'utf8').catch(() => '')
-  const snapshot = await lstat(join(folder, 'snapshots', commit.trim())).catch(() => undefined)
-  return commit !== '' && snapshot?.isDirectory() ? commit.trim() : undefined
+  const named = commitPattern.test(revision) ? revision : await readFile(join(folder, 'refs', revision), 'utf8').catch(() => '')
+  const commit = named.trim()
+  if (!commitPattern.test(commit)) return undefined
+  const snapshot = await lstat(join(folder, 'snapshots', commit)).catch(() => undefined)
+  return snapshot?.isDirectory() ? commit : undefined
 }
 
 /**

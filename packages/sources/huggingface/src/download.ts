@@ -1,4 +1,5 @@
 import { type Artifact, type Download, type DownloadOptions, type SourceDeps, openHttpDownload } from '@soma/spec'
+import { notCached } from './errors.ts'
 import { gitVerified } from './git-hash.ts'
 import { createHubFetch } from './hub-fetch.ts'
 import { escapePath, parseKey } from './key.ts'
@@ -12,6 +13,7 @@ import { loadHubOptions } from './options.ts'
 export async function downloadHub(artifact: Artifact, deps: SourceDeps, download: DownloadOptions): Promise<Download> {
   const { repository, commit, path, sha256, oid } = parseKey(artifact.key)
   const options = await loadHubOptions(deps.env)
+  if (options.offline) throw notCached(`${path} of hf/${repository}`, options.cache)
   const fetch = createHubFetch(deps.fetch, options, repository)
   const url = `${options.endpoint}/${repository}/resolve/${commit}/${escapePath(path)}`
   const { sizeBytes } = artifact

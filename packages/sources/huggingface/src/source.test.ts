@@ -4,12 +4,13 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { defined } from '@soma/core'
 import { type HubModel, type HubOptions, answers, createFaultyServer, gitOid, huggingFaceHub } from '@soma/testkit/server'
 import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { createHuggingFaceSource } from './index.ts'
 import { formatKey, parseKey } from './key.ts'
-import { parseHubReference } from './reference.ts'
+import { formatHubReference, parseHubReference } from './reference.ts'
 
 const signal = new AbortController().signal
 const token = 'hf_hush-hush'
@@ -283,7 +284,7 @@ test('files of an existing cache are taken from there, and only those with the r
 test('with HF_HUB_OFFLINE a model comes from the cache alone, as it would have come from the hub', async (t) => {
   const held = { 'model.safetensors': files['model.safetensors'], 'config.json': '{"model_type":"bert","v":2}' }
   const cache = await cacheOf(t, 'maker/tiny-bert', second, held)
-  const { resolve, server } = await hub(t, {}, { HF_HUB_CACHE: cache, HF_HUB_OFFLINE: '1' })
+  const { resolve, server, source } = await hub(t, {}, { HF_HUB_CACHE: cache, HF_HUB_OFFLINE: '1' })
   const { version, artifacts } = await resolve('maker/tiny-bert')
   assert.equal(version, second)
   assert.deepEqual(
@@ -296,6 +297,10 @@ test('with HF_HUB_OFFLINE a model comes from the cache alone, as it would have c
   assert.ok(artifacts.every(({ key }) => keys.has(key)))
   await assert.rejects(resolve('maker/tiny-gguf'), { code: 'source/offline', message: /not in the cache/ })
   await assert.rejects(resolve('maker/tiny-bert@dev'), failsWith('source/offline'))
+  await writeFile(join(cache, 'models--maker--tiny-bert/refs/main'), '../../..')
+  await assert.rejects(resolve('maker/tiny-bert'), failsWith('source/offline'))
+  await assert.rejects(source.download(defined(artifacts[0], 'weights'), { offset: 0, signal }), failsWith('source/offline'))
+  assert.deepEqual(server.requests, [])
 })
 
 test('a search tells formats, licence, size and popularity', async (t) => {
@@ -349,4 +354,19 @@ test('references and keys are read as they are written', () => {
   const key = { repository: 'org/name', commit: first, path: 'a b/#1.bin', sha256: 'c'.repeat(64) }
   assert.deepEqual(parseKey(formatKey(key)), key)
   assert.throws(() => parseKey('https://example.org'), failsWith('source/invalid-reference'))
+})
+
+test('any text is a reference that is written as it was read, or refused', () => {
+  const reference = fc.string({ unit: fc.constantFrom(...'ab1./:@-_*'), maxLength: 40 })
+  fc.assert(
+    fc.property(fc.oneof(reference, fc.string({ unit: 'binary' })), (text) => {
+      try {
+        const parsed = parseHubReference(text)
+        const written = formatHubReference(parsed)
+        assert.deepEqual(parseHubReference(written.slice('hf/'.length)), parsed)
+      } catch (thrown) {
+        failsWith('source/invalid-reference')(thrown)
+      }
+    }),
+  )
 })

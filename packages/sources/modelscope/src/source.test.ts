@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { defined } from '@soma/core'
 import { type ModelScopeModel, createFaultyServer, modelScopeHub } from '@soma/testkit/server'
 import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { commitOf } from './commit.ts'
 import { createModelScopeSource } from './index.ts'
 import { formatKey, parseKey } from './key.ts'
+import { formatModelScopeReference, parseModelScopeReference } from './reference.ts'
 
 const signal = new AbortController().signal
 const token = 'ms-hush-hush'
@@ -176,4 +178,19 @@ test('keys are read as they are written', () => {
   const key = { repository: 'a/b', commit: first, path: 'x y/#1', sha256: '0'.repeat(64) }
   assert.deepEqual(parseKey(formatKey(key)), key)
   assert.throws(() => parseKey('modelscope:x'), failsWith('source/invalid-reference'))
+})
+
+test('any text is a reference that is written as it was read, or refused', () => {
+  const reference = fc.string({ unit: fc.constantFrom(...'ab1./:@-_*'), maxLength: 40 })
+  fc.assert(
+    fc.property(fc.oneof(reference, fc.string({ unit: 'binary' })), (text) => {
+      try {
+        const parsed = parseModelScopeReference(text)
+        const written = formatModelScopeReference(parsed)
+        assert.deepEqual(parseModelScopeReference(written.slice('modelscope/'.length)), parsed)
+      } catch (thrown) {
+        failsWith('source/invalid-reference')(thrown)
+      }
+    }),
+  )
 })

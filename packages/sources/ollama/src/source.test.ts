@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { defined } from '@soma/core'
 import { ManifestSchema } from '@soma/spec'
 import { type OllamaModel, createFaultyServer, ollamaManifest, ollamaRegistry } from '@soma/testkit/server'
@@ -199,4 +200,19 @@ test('keys are read as they are written', () => {
   const key = { host: 'x.org:5000', namespace: 'a', name: 'b', digest: `sha256:${'0'.repeat(64)}` }
   assert.deepEqual(parseKey(formatKey(key)), key)
   assert.throws(() => parseKey('ollama:x'), failsWith('source/invalid-reference'))
+})
+
+test('any text is a reference that is written as it was read, or refused', () => {
+  const reference = fc.string({ unit: fc.constantFrom(...'ab1./:@-_'), maxLength: 40 })
+  fc.assert(
+    fc.property(fc.oneof(reference, fc.string({ unit: 'binary' })), (text) => {
+      try {
+        const parsed = parseOllamaReference(text)
+        const written = formatOllamaReference(parsed)
+        assert.deepEqual(parseOllamaReference(written.slice('ollama/'.length)), parsed)
+      } catch (thrown) {
+        failsWith('source/invalid-reference')(thrown)
+      }
+    }),
+  )
 })

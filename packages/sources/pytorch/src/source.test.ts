@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { defined } from '@soma/core'
 import { ManifestSchema } from '@soma/spec'
 import { type GitRepository, corruptsByte, createFaultyServer, gitHost, hasEtag } from '@soma/testkit/server'
@@ -363,4 +364,19 @@ test('references and keys are read as they are written', () => {
   const key = { url: 'https://x.org/m-0badcafe.pth', sha256Prefix: '0badcafe' }
   assert.deepEqual(parseKey(formatKey(key)), key)
   assert.throws(() => parseKey('x'), failsWith('source/invalid-reference'))
+})
+
+test('any text is a reference that is written as it was read, or refused', () => {
+  const reference = fc.string({ unit: fc.constantFrom(...'abA1./:@-_'), maxLength: 40 })
+  fc.assert(
+    fc.property(fc.oneof(reference, fc.string({ unit: 'binary' })), (text) => {
+      try {
+        const parsed = parseHubReference(text)
+        const written = formatHubReference(parsed)
+        assert.deepEqual(parseHubReference(written.slice('pytorch/'.length)), parsed)
+      } catch (thrown) {
+        failsWith('source/invalid-reference')(thrown)
+      }
+    }),
+  )
 })
