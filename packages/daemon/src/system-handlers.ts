@@ -15,6 +15,8 @@ export interface SystemHandlerDeps {
   readonly faces: () => Status['faces']
   readonly processes: () => Status['processes']
   readonly stopping: () => boolean
+  /** The configuration file was changed. */
+  readonly configured: () => void
   readonly shutdown: () => void
 }
 
@@ -38,6 +40,7 @@ export function createSystemHandlers(deps: SystemHandlerDeps): SystemHandlers {
     'system.configuration': () => ({ path: options.paths.configFile, settings: listSettings(options.paths.configFile) }),
     'system.configure': ({ set }, { effects }) => {
       const settings = setSettings(options.paths.configFile, set)
+      effects.committed(deps.configured)
       effects.emit({ name: 'system.configured', resource: 'system/configuration', data: { keys: Object.keys(set) } })
       return { settings }
     },

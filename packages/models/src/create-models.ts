@@ -42,8 +42,14 @@ export interface Models {
   stop(): Promise<void>
 }
 
+export interface ModelsConfig {
+  readonly models: Config['models']
+  /** As they are now: they may change at any time. */
+  readonly install: () => Config['install']
+}
+
 /** Models: installed by `install`, kept by `registry`, run by `runtime`. */
-export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | 'install'>): Models {
+export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
   const { store, engines, children, hostFacts, clock, rng, log, emit } = deps
   const registry = createRegistry({ store, log })
   const runtime = new Runtime(
@@ -60,14 +66,14 @@ export function createModels(deps: ModelsDeps, config: Pick<Config, 'models' | '
     clock,
     rng,
     log,
-    settings: () => config.install,
+    settings: config.install,
   })
   const exchange = createExchangeHandlers({
     ...deps,
     registry,
     running: runtime,
     engines: () => engines.map(({ descriptor }) => descriptor),
-    settings: () => config.install,
+    settings: config.install,
   })
   const stopping = new AbortController()
   let warm: Promise<void> | undefined

@@ -37,8 +37,8 @@ export function listSettings(path: string): Setting[] {
     default: row.default,
     source: lookUp(written, row) === undefined ? 'default' : 'file',
     description: row.description,
-    // Settings are read when the daemon starts, and never again.
-    needsRestart: true,
+    // All others are read when the daemon starts, and never again.
+    needsRestart: !row.key.startsWith('install.'),
   }))
 }
 

@@ -12,7 +12,7 @@ import { Machine } from './test-exchange.ts'
 function ociSource(t: TestContext): Source {
   const fetch = createHttpFetch({ env: {}, log: silentLog, clock, userAgent: 'soma/test' })
   t.after(() => fetch[Symbol.asyncDispose]())
-  return createOciSource({ fetch, clock, rng: createSeededRng(3), log: silentLog, env: {}, memoryBytes: 1e9 })
+  return createOciSource({ fetch, clock, rng: createSeededRng(3), log: silentLog, env: {}, memoryBytes: 1e9, formats: [] })
 }
 
 test('a signed model that was published to a real registry installs elsewhere under the policy enforce, and is not sent twice', async (t) => {

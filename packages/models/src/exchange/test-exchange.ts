@@ -43,7 +43,7 @@ export class Machine implements AsyncDisposable {
     this.store = store
     const log = createLog({ level: 'debug', clock, write: (record) => this.logged.push(record) })
     const rng = createSeededRng(2)
-    const files = createFileSource({ clock, rng, log, env: {}, memoryBytes: 0, fetch: () => Promise.reject(new Error('offline')) })
+    const files = createFileSource({ clock, rng, log, env: {}, memoryBytes: 0, formats: [], fetch: () => Promise.reject(new Error('offline')) })
     this.#models = createModels(
       {
         store,
@@ -56,7 +56,7 @@ export class Machine implements AsyncDisposable {
         children: createChildSpawner({ clock, log, env: process.env, directory: join(directory, 'run') }),
         calls: (caller) => createCalls(this.kernel, caller),
       },
-      this.config,
+      { models: this.config.models, install: () => this.config.install },
     )
     this.kernel = createKernel({ store, clock, rng, log }, this.#models.handlers)
   }

@@ -25,6 +25,7 @@ export async function resolveHub(name: string, query: HubQuery): Promise<Resolut
   const { selector } = reference
   const chosen = chooseFiles(files, {
     memoryBytes: query.deps.memoryBytes,
+    formats: query.deps.formats,
     reference: (wanted) => formatHubReference(wanted === undefined ? { ...reference, repository } : { ...pinned, selector: wanted }),
     ...(selector !== undefined && { selector }),
   })

@@ -33,6 +33,7 @@ export async function resolveModelScope(name: string, query: HubQuery): Promise<
     formatModelScopeReference({ repository, revision: commit, ...(wanted !== undefined && { selector: wanted }) })
   const chosen = chooseFiles((listed.Files ?? []).filter(({ Type }) => Type === 'blob').map(toFile), {
     memoryBytes: query.deps.memoryBytes,
+    formats: query.deps.formats,
     reference: pinned,
     ...(selector !== undefined && { selector }),
   })

@@ -159,7 +159,7 @@ test('bytes that do not have their digest are refused, and no tag comes to be', 
 function smallPieces(t: TestContext): NonNullable<Source['publish']> {
   const fetch = createHttpFetch({ env: {}, log: silentLog, clock: systemClock, userAgent: 'soma-test' })
   t.after(() => fetch[Symbol.asyncDispose]())
-  const deps = { fetch, clock: systemClock, rng: createSeededRng(1), log: silentLog, env: {}, memoryBytes: 0 }
+  const deps = { fetch, clock: systemClock, rng: createSeededRng(1), log: silentLog, env: {}, memoryBytes: 0, formats: [] }
   return createPublisher(deps, new Authorizer(deps), { wholeBytesMax: 100, pieceBytes: 2_000_003 })
 }
 

@@ -39,6 +39,7 @@ export function createTestSource(create: CreateSource, env: SourceDeps['env'] = 
     rng: createSeededRng(1),
     log,
     memoryBytes: 16 * 1024 ** 3,
+    formats: [],
     env: Object.freeze({ ...env }),
   })
   return { source: create(deps), logged, [Symbol.asyncDispose]: () => fetch[Symbol.asyncDispose]() }

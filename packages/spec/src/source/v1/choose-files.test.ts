@@ -9,11 +9,14 @@ import { ggufVariant, suffixVariant } from './weights-file.ts'
 const GIB = 1024 ** 3
 
 /** Chooses among files given as `path: size in GiB`. */
-function choose(files: Readonly<Record<string, number>>, options: { readonly selector?: string; readonly memory?: number } = {}) {
-  const { selector, memory = 16 } = options
+function choose(
+  files: Readonly<Record<string, number>>,
+  options: { readonly selector?: string; readonly memory?: number; readonly formats?: string[] } = {},
+) {
+  const { selector, memory = 16, formats = [] } = options
   const all = Object.entries(files).map(([path, size]) => ({ path, sizeBytes: size * GIB }))
   const reference = (wanted?: string): string => (wanted === undefined ? 'hub/model' : `hub/model:${wanted}`)
-  const chosen = chooseFiles(all, { memoryBytes: memory * GIB, reference, ...(selector !== undefined && { selector }) })
+  const chosen = chooseFiles(all, { memoryBytes: memory * GIB, formats, reference, ...(selector !== undefined && { selector }) })
   return { ...chosen, paths: chosen.files.map(({ path }) => path).sort() }
 }
 
@@ -23,6 +26,17 @@ test('of GGUF quantisations the best balanced that fits into 70 % of the memory 
   const at = (memory: number) => choose(quantised, { memory }).choice?.chosen
   assert.deepEqual([64, 16, 8, 7, 6, 5].map(at), ['Q4_K_M', 'Q4_K_M', 'Q4_K_M', 'IQ4_XS', 'IQ4_XS', 'Q2_K'])
   assert.match(choose(quantised, { memory: 5 }).choice?.reason ?? '', /the largest that fits into 3\.5 GiB, 70 %/)
+})
+
+test('a format that an engine here loads comes before the others, unless another is named', () => {
+  const files = { 'model.safetensors': 4, 'onnx/model.onnx': 4, 'onnx/model_fp16.onnx': 2, 'model-Q4_K_M.gguf': 1, 'config.json': 0 }
+  assert.deepEqual(choose(files).paths, ['config.json', 'model.safetensors'])
+  const chosen = choose(files, { formats: ['echo', 'onnx'] })
+  assert.deepEqual(chosen.paths, ['config.json', 'onnx/model.onnx'])
+  assert.deepEqual(choose(files, { formats: ['onnx'], selector: chosen.selector! }).paths, chosen.paths)
+  assert.deepEqual(choose(files, { formats: ['onnx'], selector: 'safetensors' }).paths, ['config.json', 'model.safetensors'])
+  const two = choose({ 'model.safetensors': 4, 'model.onnx': 4 }, { formats: ['onnx'] })
+  assert.equal(two.choice?.reason, 'an engine here loads onnx')
 })
 
 test('when none fits, the smallest is chosen, with a warning', () => {

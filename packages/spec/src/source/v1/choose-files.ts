@@ -9,6 +9,8 @@ export interface ChooseOptions {
   /** A variant, a format, a file or a glob of files, as the reference says it. */
   readonly selector?: string
   readonly memoryBytes: number
+  /** Formats that an engine here loads. */
+  readonly formats: readonly string[]
   /** The reference with a selector, pinned; without one, as the user may read it. */
   readonly reference: (selector?: string) => string
 }
@@ -27,7 +29,7 @@ export interface ChosenFiles<F extends RepositoryFile> {
  * The files of a hub's repository that are needed to run the model: its weights once, in one format and one variant, and what goes
  * with them (configuration, tokenizer, licence).
  *
- * Of several formats the first of safetensors, GGUF, ONNX, PyTorch and the rest; of several variants what `pick` says.
+ * Of several formats one that an engine here loads, else the first of safetensors, GGUF, ONNX, PyTorch and the rest; of several variants what `pick` says.
  * @throws {SomaError} `source/not-found` when the selector fits nothing, with what there is.
  */
 export function chooseFiles<F extends RepositoryFile>(all: readonly F[], options: ChooseOptions): ChosenFiles<F> {
@@ -40,13 +42,13 @@ type Choice<F extends RepositoryFile> = Omit<ChosenFiles<F>, 'omitted'>
 
 function choose<F extends RepositoryFile>(all: readonly F[], options: ChooseOptions): Choice<F> {
   const files = neededFiles(all)
-  const variants = listVariants(files)
+  const variants = listVariants(files, options.formats)
   const { selector } = options
   const named = selector === undefined ? undefined : findVariants(variants, selector)
   if (selector !== undefined && named === undefined) return chooseByPath(all, selector, variants, options)
   const preferred = variants.filter(({ format }) => format === variants[0]?.format)
-  const fallback = pick(preferred, options.memoryBytes)
-  const picked = named === undefined ? fallback : pick(named, options.memoryBytes)
+  const fallback = pick(preferred, options)
+  const picked = named === undefined ? fallback : pick(named, options)
   if (picked === undefined) return { files, warnings: [] }
   const { variant, warning } = picked
   const reason = variant === fallback?.variant ? fallback.reason : named?.length === 1 ? 'it was asked for' : picked.reason

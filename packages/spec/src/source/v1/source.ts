@@ -10,6 +10,8 @@ export interface SourceDeps {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Memory that a model may use on this machine, for choosing among variants. */
   readonly memoryBytes: number
+  /** Formats that an engine here loads: of several that a model comes in, one of these is taken. */
+  readonly formats: readonly string[]
 }
 
 /**

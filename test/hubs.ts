@@ -1,0 +1,130 @@
+// Every hub that the guide installs from, on loopback: the protocols are the hubs' own, the models are a few kilobytes.
+import { createHash } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import { llamaGguf, tinySafetensors } from '@soma/testkit/formats'
+import { arithmeticModel } from '@soma/testkit/onnx'
+import {
+  type DockerRegistry,
+  type FaultyServer,
+  axonRegistry,
+  createFaultyServer,
+  gitHost,
+  huggingFaceHub,
+  kaggleModels,
+  modelScopeHub,
+  ollamaRegistry,
+  replicateApi,
+  startDockerRegistry,
+  tarGzOf,
+  zipOf,
+} from '@soma/testkit/server'
+
+const onnx = arithmeticModel()
+const gguf = llamaGguf()
+const card =
+  '---\nlicense: apache-2.0\npipeline_tag: text-generation\nlanguage: en\n---\n# Tiny\n\nA model that is small enough for a test.\n'
+const commit = '1'.repeat(40)
+/** A checkpoint as `torch.save` writes it, of no weights: `collections.OrderedDict()`. */
+const checkpoint = zipOf({
+  'tinynet/data.pkl': Buffer.from('\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01.', 'latin1'),
+  'tinynet/version': '3\n',
+})
+const manifest = `apiVersion: v1
+kind: Model
+metadata: { namespace: acme, name: tiny, version: 1.0.0, license: MIT }
+spec:
+  framework: { name: onnx, version: "1.0" }
+  format: { type: onnx, files: [{ path: model.onnx }] }
+`
+
+/** Starts them. @returns the environment in which sources find them; undefined, with the test skipped, without a real registry. */
+export async function startHubs(t: TestContext): Promise<Readonly<Record<string, string>> | undefined> {
+  const registry: DockerRegistry | undefined = await startDockerRegistry(t)
+  if (!registry) return undefined
+  const serve = async (files: Parameters<typeof createFaultyServer>[0]): Promise<FaultyServer> => {
+    const server = await createFaultyServer(files)
+    t.after(() => server[Symbol.asyncDispose]())
+    return server
+  }
+  const hub = await serve({
+    '*': huggingFaceHub({
+      'bert-base-uncased': {
+        commits: {
+          [commit]: {
+            'config.json': '{"architectures":["BertForMaskedLM"],"model_type":"bert","max_position_embeddings":512,"vocab_size":30522}',
+            'tokenizer.json': '{"version":"1.0","model":{"type":"WordPiece"}}',
+            'model.safetensors': Buffer.from(tinySafetensors()),
+            'model.onnx': Buffer.from(onnx),
+            'pytorch_model.bin': Buffer.alloc(1000),
+          },
+        },
+        branches: { main: commit },
+        info: { downloads: 50_000_000, tags: ['safetensors', 'license:apache-2.0'], pipeline_tag: 'fill-mask' },
+      },
+      'acme/tiny-llm': {
+        commits: { [commit]: { 'README.md': card, 'tiny-Q4_K_M.gguf': gguf, 'tiny-Q8_0.gguf': Buffer.concat([gguf, Buffer.alloc(32)]) } },
+        branches: { main: commit },
+        info: { downloads: 1000, tags: ['gguf', 'license:apache-2.0'], pipeline_tag: 'text-generation' },
+      },
+    }),
+  })
+  const ollama = await serve(
+    ollamaRegistry({
+      'library/tiny:latest': {
+        layers: [
+          ['model', gguf],
+          ['template', '{{ .Prompt }}'],
+          ['license', 'MIT'],
+        ],
+      },
+    }),
+  )
+  const axon = await serve(
+    axonRegistry({
+      'acme/tiny': { '1.0.0': { archive: tarGzOf({ 'manifest.yaml': manifest, 'model.onnx': onnx }), description: 'adds and multiplies' } },
+    }),
+  )
+  const modelscope = await serve({
+    '*': modelScopeHub({
+      'acme/tiny-llm': {
+        commits: { [commit]: { 'README.md': card, 'tiny-Q4_K_M.gguf': gguf } },
+        branches: { master: commit },
+        info: { License: 'MIT' },
+      },
+    }),
+  })
+  const kaggle = await serve(kaggleModels({ 'acme/tiny/onnx/default': { versions: [{ 'model.onnx': onnx }], licence: 'MIT' } }))
+  const weights = `tinynet-${sha256Of(checkpoint).slice(0, 8)}.pth`
+  const download = await serve({ [`/models/${weights}`]: { body: checkpoint } })
+  const hubconf = `from torch.hub import load_state_dict_from_url\n\ndef tinynet(pretrained=False):\n    return load_state_dict_from_url("${download.origin}/models/${weights}")\n`
+  const git = await serve(
+    gitHost({
+      'acme/vision': { refs: { 'refs/heads/main': commit }, head: 'refs/heads/main', commits: { [commit]: { 'hubconf.py': hubconf } } },
+    }),
+  )
+  const replicate = await serve(
+    replicateApi(
+      { 'acme/painter': { versions: { ['2'.repeat(64)]: { Input: { type: 'object', properties: {} }, Output: { type: 'string' } } } } },
+      'token',
+    ),
+  )
+  const index = { tiny: { version: '3', files: { 'model.onnx': { size: onnx.byteLength, sha256: sha256Of(onnx) } } } }
+  const shelf = await serve({ '/index.json': { body: JSON.stringify(index) }, '/tiny/3/model.onnx': { body: onnx } })
+  return {
+    HF_ENDPOINT: hub.origin,
+    SOMA_OLLAMA_REGISTRY: ollama.origin,
+    SOMA_AXON_REGISTRY: axon.origin,
+    OCI_HOST: registry.host,
+    MODELSCOPE_DOMAIN: modelscope.origin,
+    KAGGLE_API_ENDPOINT: kaggle.origin,
+    SOMA_PYTORCH_HUB: git.origin,
+    SOMA_PYTORCH_RAW: git.origin,
+    REPLICATE_API_BASE_URL: replicate.origin,
+    REPLICATE_API_TOKEN: 'token',
+    SHELF_URL: shelf.origin,
+  }
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
