@@ -61,7 +61,7 @@ export interface CommandInput<Args extends readonly unknown[], Options extends o
 export interface CommandModule<Args extends readonly unknown[] = readonly unknown[], Options extends object = object> {
   /** Whole command lines, for --help. */
   readonly examples: readonly string[]
-  /** Lines of --help before the examples: what names and options alone do not say. */
+  /** Sentences of --help before the examples: what names and options alone do not say. */
   readonly notes?: readonly string[]
   /** Declares arguments and options. */
   readonly configure?: (command: Command) => void

@@ -5,6 +5,7 @@ import type { CommandModule, GlobalOptions } from './command.ts'
 import { soma } from './commands/registry.ts'
 import { type ContextDeps, createContext } from './context.ts'
 import { EXIT_USAGE, formatError, formatUsageError } from './output/errors.ts'
+import { wrap } from './output/text.ts'
 import { type CliIo, type Terminal, createTerminal } from './terminal.ts'
 
 export interface RunOptions extends ContextDeps {
@@ -72,7 +73,7 @@ function buildProgram(table: CommandTable, { io, terminal }: { io: CliIo; termin
   const prepared = new Map<Command, CommandEntry>()
   const prepare = async (_parent: Command, command: Command): Promise<void> => {
     const entry = prepared.get(command)
-    if (entry) configure(command, await entry.load(), action)
+    if (entry) configure(command, await entry.load(), { action, terminal })
   }
   program.hook('preSubcommand', prepare)
   const groupOf = (noun: string): Command => groups.get(noun) ?? addGroup(noun)
@@ -94,11 +95,14 @@ function buildProgram(table: CommandTable, { io, terminal }: { io: CliIo; termin
   return program
 }
 
+/** Longer lines are hard to read; commander has the same for help that goes to no terminal. */
+const HELP_WIDTH = 80
+
 /** Gives a command its arguments, options and help, from its own file. */
-function configure(command: Command, module: CommandModule, action: Action): void {
+function configure(command: Command, module: CommandModule, { action, terminal }: { action: Action; terminal: Terminal }): void {
   module.configure?.(command)
-  const notes = module.notes === undefined ? '' : `\n${module.notes.join('\n')}\n`
-  command.addHelpText('after', `${notes}\n${formatExamples(module.examples)}`)
+  const notes = wrap(module.notes?.join(' ') ?? '', Math.min(terminal.width, HELP_WIDTH))
+  command.addHelpText('after', [...(notes.length > 0 ? ['', ...notes] : []), '', formatExamples(module.examples)].join('\n'))
   command.action(async () => await action(module, command))
 }
 
