@@ -185,7 +185,8 @@ async function begin(context: InstallContext): Promise<{ readonly target: Target
   }
 }
 
-/** Of events of one kind about one file the latest says it all. */
+/** Of events of one kind about one file the latest says it all; every warning says something else. */
 export function keyOf(event: Event): string {
+  if (event.type === 'warning') return `warning ${event.message}`
   return 'path' in event ? `${event.type} ${event.path}` : event.type
 }

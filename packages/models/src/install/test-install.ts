@@ -79,6 +79,7 @@ export class TestInstall implements AsyncDisposable {
   keepVersions = 1
   offline = false
   cloud = false
+  licencesRefused: readonly string[] = []
   /** Timers are due at once. */
   timersAtOnce = false
   readonly #more: Partial<InstallHandlersDeps>
@@ -147,6 +148,7 @@ export class TestInstall implements AsyncDisposable {
         bytesPerSecondMax: this.bytesPerSecondMax,
         keepVersions: this.keepVersions,
         cloud: this.cloud,
+        licencesRefused: this.licencesRefused,
         offline: this.offline,
       }),
       ...this.#more,
