@@ -19,7 +19,7 @@ export async function removeModel(
   const { registry, running } = deps
   if (registry.aliases.targetOf(name) !== undefined) {
     removeAlias(registry, name, ctx.effects)
-    return { name, freedBytes: 0, aliases: [name] }
+    return { name, freedBytes: 0, aliases: [] }
   }
   if (!registry.has(name)) registry.get(name)
   if (running.isBusy(name)) throw inUse(name)
