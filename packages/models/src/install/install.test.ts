@@ -35,6 +35,7 @@ describe('model.install', () => {
         name: 'sums',
         version: '1.0.0',
         reference: 'test/sums@1.0.0',
+        wanted: 'test/sums',
         format: 'onnx',
         task: 'tensor-to-tensor',
         engine: 'onnx',
