@@ -54,7 +54,8 @@ export async function collectPartials(clock: Clock, { directory, ageMs, dryRun, 
     if (open.has(name)) continue
     const files = [PARTIAL_SUFFIX, JOURNAL_SUFFIX].map((suffix) => join(directory, name + suffix))
     const stats = files.map((path) => statSync(path, { throwIfNoEntry: false }))
-    const touchedAt = Math.max(...stats.map((stat) => stat?.mtimeMs ?? 0))
+    // Files know fractions of a millisecond, and the clock does not.
+    const touchedAt = Math.floor(Math.max(...stats.map((stat) => stat?.mtimeMs ?? 0)))
     if (touchedAt > clock.now() - ageMs) continue
     freedBytes += stats.reduce((sum, stat) => sum + diskBytes(stat), 0)
     if (!dryRun) for (const path of files) rmSync(path, { force: true })

@@ -28,7 +28,8 @@ function tarHeader(path: string, sizeBytes: number): Buffer {
   header.write('0000000\0', 116)
   header.write(`${sizeBytes.toString(8).padStart(11, '0')}\0`, 124)
   header.write('00000000000\0', 136)
-  header.write('        0ustar\x0000', 148, 'latin1')
+  header.write('        0', 148, 'latin1')
+  header.write('ustar\x0000', 257, 'latin1')
   const sum = header.reduce((total, byte) => total + byte, 0)
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
   return header

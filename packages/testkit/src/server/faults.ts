@@ -66,6 +66,17 @@ export const ignoresRange: Fault = { request: (headers) => ({ ...headers, range:
 /** Answers a range although If-Range names other bytes, as some caches do. */
 export const ignoresIfRange: Fault = { request: (headers) => ({ ...headers, 'if-range': undefined }) }
 
+/** Answers with the range that lies `by` bytes further on, and says so. */
+export function shiftsRange(by: number): Fault {
+  const shifted = (range: string | undefined): string | undefined => range?.replace(/\d+/, (start) => String(Number(start) + by))
+  return { request: (headers) => ({ ...headers, range: shifted(headers['range']) }) }
+}
+
+/** Sends what lies `by` bytes further on, as if it were what was asked for. */
+export function liesAboutRange(by: number): Fault {
+  return { reply: (reply) => (reply.status === 206 ? { ...reply, start: reply.start + by, end: reply.end + by } : reply) }
+}
+
 /** Names the bytes by another ETag; null names them by none. */
 export function hasEtag(etag: string | null): Fault {
   return { file: (file) => ({ ...file, etag }) }

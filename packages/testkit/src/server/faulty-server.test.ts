@@ -12,10 +12,13 @@ import {
   cutsAfter,
   drips,
   ignoresRange,
+  liesAboutRange,
   misstatesLength,
   redirectsTo,
   resets,
+  shiftsRange,
   tarGzOf,
+  tarOf,
   truncatesTo,
   zipOf,
 } from './index.ts'
@@ -87,6 +90,15 @@ test('every fault does what its name says', async () => {
   assert.equal((await once(corruptsByte(3))).body[3], 3 ^ 0xff)
   assert.deepEqual((await once(drips(250, 1))).body, bytes)
   assert.deepEqual((await once(redirectsTo('/file'))).body, bytes)
+  const other = await once(shiftsRange(3), { range: 'bytes=5-9' })
+  assert.deepEqual([other.status, other.body], [206, bytes.subarray(8, 10)])
+  const lie = await once(liesAboutRange(3), { range: 'bytes=5-9' })
+  assert.deepEqual([lie.status, lie.body], [206, bytes.subarray(8, 13)])
+  const original = Buffer.from([1, 2, 3])
+  server.serve({ '/buffer': { body: original } })
+  server.fail('/buffer', corruptsByte(1), 1)
+  assert.equal((await get(server, '/buffer')).body[1], 2 ^ 0xff)
+  assert.deepEqual([...original], [1, 2, 3])
   await assert.rejects(once(resets))
   await assert.rejects(once(misstatesLength(5)))
   assert.equal((await get(server, '/private')).status, 401)
@@ -102,6 +114,7 @@ test('archives are read back by the system’s own tools', async (t) => {
   await writeFile(join(folder, 'a.tgz'), tarGzOf(files))
   await writeFile(join(folder, 'a.zip'), zipOf(files))
   execFileSync('tar', ['xzf', 'a.tgz'], { cwd: folder })
+  assert.equal(Buffer.from(tarOf(files)).toString('latin1', 257, 265), 'ustar\x0000')
   assert.equal(await readFile(join(folder, 'package/a.txt'), 'utf8'), 'hello')
   const python = 'import zipfile; z=zipfile.ZipFile("a.zip"); assert z.testzip() is None; z.extractall("z")'
   execFileSync('python3', ['-c', python], { cwd: folder })

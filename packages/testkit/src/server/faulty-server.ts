@@ -167,7 +167,9 @@ async function send(reply: Reply, sending: Sending): Promise<void> {
   if (seen.method !== 'HEAD') await sendBody({ ...reply, end }, sending)
   if (response.destroyed) return
   if (reply.cutAfterBytes !== undefined) return void response.destroy()
-  if (reply.stallAfterBytes !== undefined && !signal.aborted) return
+  // Without an end there would be no next answer on this connection either; who has all bytes expects one.
+  const isShort = reply.stallAfterBytes !== undefined && reply.stallAfterBytes < reply.end - reply.start
+  if (isShort && !signal.aborted) return
   response.end()
 }
 

@@ -9,9 +9,11 @@ export {
   hasEtag,
   ignoresIfRange,
   ignoresRange,
+  liesAboutRange,
   misstatesLength,
   redirectsTo,
   resets,
+  shiftsRange,
   stallsAfter,
   truncatesTo,
 } from './faults.ts'
