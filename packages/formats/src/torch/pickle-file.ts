@@ -16,7 +16,7 @@ const TAR_MAGIC_AT = 257
 
 /** Names of files that are read by unpickling them. A `.bin` often holds just bytes. */
 export function isPicklePath(path: string): boolean {
-  return /\.(pkl|pickle|pt|pth|pt2|ckpt|joblib|npy|npz|bin|sav|dill)$/i.test(path)
+  return /\.(pkl|pickle|pt|pth|pt2|ptl|jit|torchscript|ckpt|joblib|npy|npz|bin|sav|dill)$/i.test(path)
 }
 
 /**

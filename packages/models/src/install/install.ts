@@ -1,5 +1,7 @@
 import { SomaError, isSomaError } from '@soma/core'
+import { spdxLicence } from '@soma/formats'
 import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
+import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
 import { checkSignature } from '../signing/check-signature.ts'
@@ -177,12 +179,20 @@ async function begin(context: InstallContext): Promise<{ readonly target: Target
   try {
     const target = context.target ?? (await resolve(context))
     const installed = await plan(context, target)
-    return installed ? { installed } : { target }
+    if (installed) return { installed }
+    checkStatedLicence(context, target)
+    return { target }
   } catch (error) {
     const installed = isSomaError(error, 'source/offline') ? installedAs(context) : undefined
     if (!installed) throw error
     return { installed }
   }
+}
+
+/** Refuses what the source itself calls refused before the first byte is fetched; what the files say is looked at later. */
+function checkStatedLicence({ deps }: InstallContext, { resolution, name }: Target): void {
+  const { licence } = resolution
+  if (licence !== undefined) checkLicence(spdxLicence(licence), deps.settings().licencesRefused ?? [], name)
 }
 
 /** Of events of one kind about one file the latest says it all; every warning says something else. */

@@ -146,4 +146,17 @@ describe('a licence that the policy refuses', () => {
     test.licencesRefused = ['*-NC-*']
     assert.equal(await codeOf(test.install('test/m')), 'none')
   })
+
+  it('refuses it before the first byte when the source says it, but leaves what is installed', async () => {
+    await using test = await TestInstall.create()
+    test.source.serve('nc', { 'm.onnx': arithmeticModel() }, { licence: 'cc-by-nc-4.0' })
+    test.licencesRefused = ['*-NC-*']
+    assert.equal(await codeOf(test.install('test/nc')), 'package/licence-refused')
+    assert.equal(test.source.requests.length, 0)
+    test.licencesRefused = []
+    await test.install('test/nc')
+    assert.equal(test.registry.get('nc').licence, 'CC-BY-NC-4.0')
+    test.licencesRefused = ['*-NC-*']
+    assert.equal((await test.install('test/nc')).output.alreadyInstalled, true)
+  })
 })
