@@ -1,5 +1,6 @@
-import { type ModelSummary, publicUrl } from '@soma/spec'
+import type { ModelSummary } from '@soma/spec'
 import type { InstalledModel, Running } from '../ports.ts'
+import { publicReference } from './public-reference.ts'
 import type { ModelRegistry } from './registry.ts'
 
 export interface SummaryDeps {
@@ -7,10 +8,20 @@ export interface SummaryDeps {
   readonly registry: Pick<ModelRegistry, 'aliases'>
 }
 
+type Lasting = Omit<ModelSummary, 'loaded' | 'aliases'>
+
+/** What a record says never changes: worked out once, because lists of thousands of models ask for it again and again. */
+const lasting = new WeakMap<InstalledModel, Lasting>()
+
 /** A model as lists show it. */
 export function summarise(model: InstalledModel, { running, registry }: SummaryDeps): ModelSummary {
+  let known = lasting.get(model)
+  if (!known) lasting.set(model, (known = lastingOf(model)))
+  return { ...known, loaded: running.isLoaded(model.name), aliases: registry.aliases.of(model.name) }
+}
+
+function lastingOf(model: InstalledModel): Lasting {
   const { name, version, reference, wanted, format, task, engine, files, digest, licence, installedAt, pinned } = model
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
   return {
     name,
     version,
@@ -19,19 +30,11 @@ export function summarise(model: InstalledModel, { running, registry }: SummaryD
     format,
     task,
     engine,
-    sizeBytes,
+    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     files: files.length,
     digest,
     licence,
     installedAt,
-    loaded: running.isLoaded(name),
     pinned,
-    aliases: registry.aliases.of(name),
   }
-}
-
-/** What was asked for may carry what a server wanted to see; who lists models must not. */
-function publicReference(reference: string): string {
-  const url = reference.startsWith('url/') ? reference.slice('url/'.length) : ''
-  return URL.canParse(url) ? `url/${publicUrl(url)}` : reference
 }

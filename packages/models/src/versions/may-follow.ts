@@ -1,5 +1,6 @@
 import { SomaError } from '@soma/core'
 import { type CallContext, readsOf } from '@soma/spec'
+import { publicReference } from '../registry/public-reference.ts'
 
 /**
  * A model's reference was given when it was installed, maybe by somebody else: who follows it again needs the right to.
@@ -10,7 +11,11 @@ export function checkMayFollow(reference: string, ctx: Pick<CallContext, 'allows
   if (!missing) return
   const { principal } = ctx.caller
   const { resource, right } = missing
-  throw new SomaError('capability/denied', `${principal} may not ${right} ${resource}, which following ${reference} needs`, {
-    details: { principal, resource, right },
-  })
+  throw new SomaError(
+    'capability/denied',
+    `${principal} may not ${right} ${resource}, which following ${publicReference(reference)} needs`,
+    {
+      details: { principal, resource, right },
+    },
+  )
 }
