@@ -120,6 +120,8 @@ export const formatTargets: readonly FuzzTarget[] = [
       ),
     ],
     read: readTflite,
+    // Each of the places in a list, four bytes, may lead to the same table, of which up to 100 bytes are read.
+    readsMax: 64,
   },
   { name: 'tfjs', seeds: [Buffer.from(tfjs)], read: readTfjs },
   {

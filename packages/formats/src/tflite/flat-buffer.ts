@@ -1,5 +1,6 @@
 import { invalidModel } from '../invalid-model.ts'
 import type { ByteReader } from '../reader.ts'
+import { FLAT_FIELDS_MAX } from './limits.ts'
 
 /**
  * A table of a FlatBuffer: fields by number, found through a table of offsets. Every offset is held against the file before it is
@@ -27,7 +28,8 @@ export class FlatTable {
     const header = await view(reader, vtableAt, 4)
     const vtableBytes = header.getUint16(0, true)
     if (vtableBytes < 4 || vtableBytes % 2 !== 0) throw invalidModel(reader.name, vtableAt, 'a table of fields', vtableBytes)
-    return new FlatTable(reader, at, await view(reader, vtableAt + 4, vtableBytes - 4))
+    // Many tables may share one list of fields, which says of itself how long it is: read whole for each, a small file costs gigabytes.
+    return new FlatTable(reader, at, await view(reader, vtableAt + 4, Math.min(vtableBytes - 4, 2 * FLAT_FIELDS_MAX)))
   }
 
   /** An unsigned number of 1 or 4 bytes; `absent` where the table does not have the field. */

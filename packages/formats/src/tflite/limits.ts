@@ -8,3 +8,5 @@ export const TFLITE_PORTS_MAX = 10_000
 export const TFLITE_RANK_MAX = 64
 /** Bytes of a name. */
 export const TFLITE_NAME_BYTES_MAX = 512
+/** Fields of one table that can be read: those that are have numbers up to 7. */
+export const FLAT_FIELDS_MAX = 16

@@ -55,7 +55,9 @@ export async function readTflite(reader: ByteReader): Promise<TfliteHeader> {
   const [main] = graphs
   if (!main) throw invalidModel(reader.name, 0, 'a graph', 'none')
   const buffers = await model.tables(4, TFLITE_TENSORS_MAX)
-  const weights = await countWeights(graphs, buffers)
+  // A file has room for so many; lists that several graphs share could claim more.
+  const tensorsMax = Math.min(TFLITE_TENSORS_MAX, Math.floor(reader.sizeBytes / 4))
+  const weights = await countWeights(graphs, buffers, tensorsMax)
   return { description: await model.text(3, TFLITE_NAME_BYTES_MAX), signature: await signatureOf(reader, await main()), ...weights }
 }
 
@@ -87,12 +89,13 @@ async function portOf(tensor: FlatTable): Promise<TensorSpec | null> {
 async function countWeights(
   graphs: readonly LazyTable[],
   buffers: readonly LazyTable[],
+  tensorsMax: number,
 ): Promise<Pick<TfliteHeader, 'parameters' | 'typeHistogram'>> {
   const typeHistogram = new Map<string, number>()
   const sized = new Map<number, number>()
   let parameters = 0
   // Of all graphs together: many may share the same list.
-  let left = TFLITE_TENSORS_MAX
+  let left = tensorsMax
   for (const graph of graphs)
     for (const tensor of await (await graph()).tables(0, left)) {
       left--
