@@ -1,8 +1,8 @@
 /**
  * The classes and functions that a pickle of weights may name: those that PyTorch's own weights-only loader takes,
  * numpy's arrays, and plain containers. Nothing here runs code, reads files or gives out functions, whatever it is called with; that is
- * the condition for being on this list. `torch._tensor._rebuild_from_type_v2` calls its first argument, which again can only be something of
- * this list. `torch.storage._load_from_bytes` is not on it: it unpickles its argument without any check.
+ * the condition for being on this list. `torch._tensor._rebuild_from_type_v2` calls its first argument: that has to be one that rebuilds tensors.
+ * `torch.storage._load_from_bytes` is not on it: it unpickles its argument without any check.
  *
  * Names are matched whole and by module, never by prefix: `torch.serialization.os.system` is reached through a module that is harmless.
  */

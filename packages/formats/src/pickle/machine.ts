@@ -137,6 +137,8 @@ export class PickleMachine {
       return
     }
     if (this.#permission(callee) === 'value') this.finding(globalName(callee), `calls ${globalName(callee)}, which is only to be handed on`)
+    if (passesCallOn(callee, argument))
+      this.finding(globalName(callee), `makes ${globalName(callee)} call something that rebuilds no tensor`)
     this.#events.call(callee, argument)
     if (isDtype(callee)) this.#dtype(callee, argument)
     this.push({ kind: 'object', of: callee, argument })
@@ -213,4 +215,11 @@ export class PickleMachine {
 
 function isDtype({ module, name }: PickleGlobal): boolean {
   return module === 'numpy' && name === 'dtype'
+}
+
+/** The one function on the list that calls what it is given. */
+function passesCallOn({ module, name }: PickleGlobal, argument: PickleValue): boolean {
+  if (module !== 'torch._tensor' || name !== '_rebuild_from_type_v2') return false
+  const callee = argument.kind === 'tuple' ? argument.items[0] : undefined
+  return callee?.kind !== 'global' || callee.module !== 'torch._utils'
 }
