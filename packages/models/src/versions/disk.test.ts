@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { SomaError } from '@soma/core'
 import { TestInstall, codeOf } from '../install/test-install.ts'
@@ -73,6 +74,24 @@ describe('model.usage', () => {
   })
 })
 
+describe('a damaged record', () => {
+  it('keeps nobody from seeing what the disk is used for, and everything from being collected', async () => {
+    await using test = await withModels('a', 'b')
+    await test.store.blobs.write([Buffer.from('nobody needs it')])
+    await test.close()
+    const database = new DatabaseSync(join(test.directory, 'soma.sqlite'))
+    database.exec(`update records set blobs = '[]' where key = 'a'`)
+    database.close()
+    await test.open()
+    const { output } = await test.call('model.usage', {})
+    assert.deepEqual([output.models.map(({ name }) => name), output.unusedBytes], [['b'], 0])
+    assert.equal(await codeOf(test.call('model.collect', {})), 'store/corrupt')
+    await test.call('model.remove', { model: 'a' })
+    await test.idle()
+    assert.deepEqual((await test.call('model.usage', {})).output.blobBytes, 14 + 15)
+  })
+})
+
 describe('model.collect', () => {
   it('says in a dry run what it then frees', async () => {
     await using test = await withModels('a', 'b')
@@ -104,6 +123,16 @@ describe('model.collect', () => {
     await test.idle()
     assert.deepEqual(output, { freedBytes: 0, blobs: 0, versions: [] })
     assert.equal((await test.call('model.rollback', { model: 'a' })).output.to, '1.0.0')
+  })
+
+  it('leaves an earlier version that an engine still has open', async () => {
+    await using test = await withModels('a')
+    const open = await test.registry.open(test.registry.get('a'))
+    serve(test, 'a', 2)
+    await test.call('model.update', { model: 'a' })
+    assert.deepEqual((await test.call('model.collect', { versions: true })).output.versions, [])
+    await open[Symbol.asyncDispose]()
+    assert.equal((await test.call('model.collect', { versions: true })).output.versions.length, 1)
   })
 
   it('removes unfinished downloads of today only when asked to', async () => {
