@@ -18,10 +18,6 @@ export class Aliases {
     return this.#targets.keys()
   }
 
-  get size(): number {
-    return this.#targets.size
-  }
-
   set(alias: string, model: string): void {
     this.delete(alias)
     this.#targets.set(alias, model)
