@@ -108,10 +108,10 @@ describe('model search', () => {
     gated: false,
     runs: 'yes',
     reason: '',
-    installed: null,
+    installed: [],
   }
   const hits = [
-    { ...hit, installed: 'bert' },
+    { ...hit, installed: ['bert'] },
     { ...hit, reference: 'hf/big/model', runs: 'no', reason: 'needs 40 GB of memory', gated: true, sizeBytes: null, downloads: null },
     { ...hit, reference: 'ollama/bert', runs: 'unknown', licence: null, formats: [] },
   ]

@@ -60,6 +60,12 @@ export const errorCodes = {
   'source/invalid-reference': code(400, 65, false, 'The reference cannot be read; expected `<source>/<name>[@version]`.'),
   'source/not-found': code(404, 66, false, 'The source has no such package, version or file.'),
   'source/unauthorized': code(401, 77, false, 'The source wants credentials.'),
+  'source/not-configured': code(
+    422,
+    78,
+    false,
+    'The source needs an address or credentials that are not set. The message names the setting.',
+  ),
   'source/unavailable': code(503, 69, true, 'The source could not be reached, or answered with an error, after all retries.'),
   'source/rate-limited': code(429, 75, true, 'The source asks to wait. The details say until when.'),
   'source/gated': code(403, 77, false, 'The owner wants terms to be accepted first. The details say at which page; then set a token.'),

@@ -66,12 +66,31 @@ describe('model.search', () => {
   it('says what is installed here, whatever version of it', async () => {
     await using machine = await Machine.create([hub('one', async () => [hit('test/m'), hit('test/other')])])
     await machine.install('m')
+    await machine.run('model.install', { reference: 'test/m', name: 'second' })
     const { hits } = await machine.calls.call('model.search', { query: 'm' })
     assert.deepEqual(
       hits.map(({ reference, installed }) => [reference, installed]),
       [
-        ['test/m', 'm'],
-        ['test/other', null],
+        ['test/m', ['m', 'second']],
+        ['test/other', []],
+      ],
+    )
+  })
+
+  it('says nothing of a source that nobody configured, unless it was named', async () => {
+    const unset = (): Promise<never> => Promise.reject(new SomaError('source/not-configured', 'set UNSET_TOKEN'))
+    await using machine = await Machine.create([hub('one', async () => [hit('one/m')]), hub('unset', unset)])
+    const all = await machine.calls.call('model.search', { query: 'm' })
+    assert.deepEqual(
+      all.sources.map(({ source: scheme }) => scheme),
+      ['one'],
+    )
+    const named = await machine.calls.call('model.search', { query: 'm', sources: ['one', 'unset'] })
+    assert.deepEqual(
+      named.sources.map(({ source: scheme, error }) => [scheme, error]),
+      [
+        ['one', null],
+        ['unset', 'set UNSET_TOKEN'],
       ],
     )
   })

@@ -1,4 +1,4 @@
-import { type Clock, SomaError, abortError, toSomaError } from '@soma/core'
+import { type Clock, SomaError, abortError, isSomaError, toSomaError } from '@soma/core'
 import type { CallContext, CallOutput, EngineDescriptor, HostFacts, SearchHit, Source, ValidInput } from '@soma/spec'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { SEARCH_HITS_PER_SOURCE, SEARCH_MS_MAX } from './limits.ts'
@@ -24,7 +24,8 @@ export async function searchModels(deps: SearchDeps, input: ValidInput<'model.se
       'source/offline',
       'searching needs the network, and offline mode is on; soma config set install.offline false ends it',
     )
-  const answers = await Promise.all(asked.map((source) => ask(deps, source, input.query, ctx.signal)))
+  const asking = asked.map(async (source) => ask(deps, source, input, ctx.signal))
+  const answers = (await Promise.all(asking)).filter((answer) => answer !== undefined)
   ctx.signal.throwIfAborted()
   const found = new Map(answers.map(({ source, found: hits }) => [source, hits]))
   const ranked = rankHits(found, input.query, { engines: deps.engines(), memoryBytes: deps.hostFacts().memoryBytes })
@@ -53,7 +54,13 @@ function sourcesToAsk(sources: readonly Source[], { sources: named }: ValidInput
   )
 }
 
-async function ask({ clock }: SearchDeps, source: Source, query: string, caller: AbortSignal): Promise<Answer> {
+/** @returns undefined for a source that nobody configured, unless it was named: who does not use it need not hear of it. */
+async function ask(
+  { clock }: SearchDeps,
+  source: Source,
+  input: ValidInput<'model.search'>,
+  caller: AbortSignal,
+): Promise<Answer | undefined> {
   const beganAt = clock.monotonic()
   const late = new AbortController()
   using _timer = clock.schedule(SEARCH_MS_MAX, () =>
@@ -72,21 +79,23 @@ async function ask({ clock }: SearchDeps, source: Source, query: string, caller:
   })
   try {
     if (!source.search) return told([], 'it cannot be searched')
-    const search = source.search(query, { limit: SEARCH_HITS_PER_SOURCE, signal })
+    const search = source.search(input.query, { limit: SEARCH_HITS_PER_SOURCE, signal })
     // It may take no notice of its signal: it is not waited for then.
     const hits = await Promise.race([search, ended])
     return told(hits.slice(0, SEARCH_HITS_PER_SOURCE), null)
   } catch (error) {
+    if (isSomaError(error, 'source/not-configured') && !input.sources) return undefined
     return told([], toSomaError(error).message)
   }
 }
 
 /** What is installed here, by what it was asked for and by what that was pinned to. */
-function installedNames(registry: ModelRegistry, ctx: CallContext): ReadonlyMap<string, string> {
-  const names = new Map<string, string>()
+function installedNames(registry: ModelRegistry, ctx: CallContext): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>()
   for (const { name, reference, wanted } of registry.list())
     if (ctx.allows(`model/${name}`, 'list'))
-      for (const key of [wanted, reference, withoutPin(wanted), withoutPin(reference)]) names.set(key, name)
+      for (const key of new Set([wanted, reference, withoutPin(wanted), withoutPin(reference)]))
+        names.set(key, [...(names.get(key) ?? []), name])
   return names
 }
 
@@ -95,7 +104,7 @@ export function withoutPin(reference: string): string {
   return reference.replace(/(?<=[^/])[@:][^/]*$/, '')
 }
 
-function toHit({ hit, source, fit }: RankedHit, installed: ReadonlyMap<string, string>): Output['hits'][number] {
+function toHit({ hit, source, fit }: RankedHit, installed: ReadonlyMap<string, readonly string[]>): Output['hits'][number] {
   const { reference, title, description, sizeBytes, licence, formats, task, downloads, likes, updatedAt, gated } = hit
   return {
     reference,
@@ -111,6 +120,6 @@ function toHit({ hit, source, fit }: RankedHit, installed: ReadonlyMap<string, s
     updatedAt: updatedAt ?? null,
     gated: gated ?? false,
     ...fit,
-    installed: installed.get(reference) ?? null,
+    installed: [...(installed.get(reference) ?? [])],
   }
 }

@@ -43,7 +43,15 @@ export class Machine implements AsyncDisposable {
     this.store = store
     const log = createLog({ level: 'debug', clock, write: (record) => this.logged.push(record) })
     const rng = createSeededRng(2)
-    const files = createFileSource({ clock, rng, log, env: {}, memoryBytes: 0, formats: [], fetch: () => Promise.reject(new Error('offline')) })
+    const files = createFileSource({
+      clock,
+      rng,
+      log,
+      env: {},
+      memoryBytes: 0,
+      formats: [],
+      fetch: () => Promise.reject(new Error('offline')),
+    })
     this.#models = createModels(
       {
         store,

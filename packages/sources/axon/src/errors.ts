@@ -7,7 +7,7 @@ export function invalidReference(why: string): SomaError {
 
 export function noRegistry(): SomaError {
   const how = 'set SOMA_AXON_REGISTRY to its address, e.g. https://registry.example.org, or registry.url in ~/.axon/config.yaml'
-  return new SomaError('source/invalid-reference', `no Axon registry is configured; ${how}`)
+  return new SomaError('source/not-configured', `no Axon registry is configured; ${how}`)
 }
 
 export function badSetting(what: string, cause?: unknown): SomaError {

@@ -19,7 +19,7 @@ const Config = z.looseObject({ registry: z.looseObject({ url: z.string().optiona
 /**
  * Which registry, and the token for it: `SOMA_AXON_REGISTRY` or `AXON_REGISTRY` with `AXON_TOKEN`, else `registry.url` and
  * `registry.token` of Axon's own `~/.axon/config.yaml`. Read anew each time.
- * @throws {SomaError} `source/invalid-reference` when there is none; `config/invalid`.
+ * @throws {SomaError} `source/not-configured` when there is none; `config/invalid`.
  */
 export async function loadAxonOptions(env: Env): Promise<AxonOptions> {
   const fromEnv = env['SOMA_AXON_REGISTRY'] || env['AXON_REGISTRY']

@@ -101,7 +101,7 @@ test('the registry and its token come from the environment, else from Axon’s o
     await using one = createTestSource(createAxonSource, { HOME: home, ...env })
     return (await one.source.resolve('nlp/tiny@1.9.0', { signal })).version
   }
-  await assert.rejects(resolve(), (thrown) => failsWith('source/invalid-reference')(thrown) && /SOMA_AXON_REGISTRY/.test(String(thrown)))
+  await assert.rejects(resolve(), (thrown) => failsWith('source/not-configured')(thrown) && /SOMA_AXON_REGISTRY/.test(String(thrown)))
   await config(`registry:\n    url: ${server.origin}\n    token: ${token}\n    mirrors: []\n`)
   assert.equal(await resolve(), '1.9.0')
   assert.equal(await resolve({ AXON_REGISTRY: server.origin, AXON_TOKEN: token }), '1.9.0')

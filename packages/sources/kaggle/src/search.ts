@@ -13,9 +13,10 @@ export async function searchKaggle(
   return models.flatMap(hitsOf).slice(0, use.limit)
 }
 
+/** Kaggle's frameworks that are formats, and what manifests call them. */
 const formats: Readonly<Record<string, string>> = {
-  tensorflow1: 'savedmodel',
-  tensorflow2: 'savedmodel',
+  tensorflow1: 'saved-model',
+  tensorflow2: 'saved-model',
   tflite: 'tflite',
   litert: 'tflite',
   tfjs: 'tfjs',

@@ -178,7 +178,7 @@ test('a search gives each variation as something that installs', async (t) => {
     description: 'A model',
     sizeBytes: weights.byteLength + 22,
     licence: 'Apache-2.0',
-    formats: ['savedmodel'],
+    formats: ['saved-model'],
     updatedAt: Date.parse('2024-01-02T03:04:05Z'),
   })
   for (const { reference } of hits) await resolve(reference.slice('kaggle/'.length))

@@ -40,7 +40,15 @@ function world(realm = 'https://auth.example.org/token') {
     }
     return reply(headers['authorization'] ?? 'nobody')
   }
-  const deps: SourceDeps = { fetch, clock, rng: createSeededRng(1), log: silentLog, env: { HOME: '/nonexistent' }, memoryBytes: 0, formats: [] }
+  const deps: SourceDeps = {
+    fetch,
+    clock,
+    rng: createSeededRng(1),
+    log: silentLog,
+    env: { HOME: '/nonexistent' },
+    memoryBytes: 0,
+    formats: [],
+  }
   return { clock, asked, fetch: new Authorizer(deps).fetchFor(scope), tokens: () => asked.filter((url) => url.startsWith(realm)) }
 }
 

@@ -6,7 +6,8 @@ export function invalidReference(why: string): SomaError {
 
 export function unauthorized(hasToken: boolean, cause: unknown): SomaError {
   const advice = hasToken ? 'REPLICATE_API_TOKEN is not a token that it takes' : 'set REPLICATE_API_TOKEN'
-  return new SomaError('source/unauthorized', `Replicate answers only who has a token; ${advice}`, { cause })
+  const code = hasToken ? 'source/unauthorized' : 'source/not-configured'
+  return new SomaError(code, `Replicate answers only who has a token; ${advice}`, { cause })
 }
 
 export function notFound(what: string, cause: unknown): SomaError {

@@ -124,7 +124,7 @@ test('each bad answer is its typed error, and the token is in none of it', async
 })
 
 test('without a token, or with a wrong one, it says what to set', async (t) => {
-  await assert.rejects((await opened(t, {})).resolve('maker/hello'), /set REPLICATE_API_TOKEN/)
+  await assert.rejects((await opened(t, {})).resolve('maker/hello'), { code: 'source/not-configured', message: /set REPLICATE_API_TOKEN/ })
   await assert.rejects((await opened(t, { REPLICATE_API_TOKEN: 'other' })).resolve('maker/hello'), /is not a token that it takes/)
   await assert.rejects((await opened(t, { REPLICATE_API_BASE_URL: 'ftp://x' })).resolve('maker/hello'), failsWith('config/invalid'))
 })

@@ -21,8 +21,8 @@ const Hit = z.strictObject({
   runs: z.enum(['yes', 'no', 'unknown']),
   /** Why, in a few words: `no engine loads coreml`, `needs 40 GB of memory`. Empty for yes. */
   reason: z.string(),
-  /** The name it is installed under here. */
-  installed: ModelName.nullable(),
+  /** The names it is installed under here. */
+  installed: z.array(ModelName),
 })
 
 export const modelSearch = defineCall({
@@ -35,7 +35,7 @@ export const modelSearch = defineCall({
   }),
   output: z.strictObject({
     hits: z.array(Hit),
-    /** How each source answered. */
+    /** How each source answered. One that is not configured has none, unless it was named. */
     sources: z.array(z.strictObject({ source: z.string(), hits: z.number(), tookMs: z.number(), error: z.string().nullable() })),
   }),
   right: () => ({ resource: 'source/*', right: 'read', any: true }),
@@ -85,7 +85,10 @@ export const modelInfo = defineCall({
 export const modelRegister = defineCall({
   name: 'model.register',
   summary: 'Make a model ready to run: install it if it is not, find its engine, and load it once to see that it works.',
-  input: z.strictObject({ reference: z.string().min(1).max(4096).describe('A reference, or the name of an installed model'), name: ModelName.optional() }),
+  input: z.strictObject({
+    reference: z.string().min(1).max(4096).describe('A reference, or the name of an installed model'),
+    name: ModelName.optional(),
+  }),
   events: InstallEvent,
   output: z.strictObject({
     model: ModelSummary,

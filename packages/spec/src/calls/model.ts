@@ -93,6 +93,7 @@ export const sourceErrors = [
   'source/invalid-reference',
   'source/not-found',
   'source/unauthorized',
+  'source/not-configured',
   'source/gated',
   'source/revoked',
   'source/unavailable',

@@ -65,7 +65,7 @@ function columns({ terminal: { paint } }: CommandContext): ReadonlyArray<Column<
     {
       title: 'reference',
       value: ({ reference }) => reference,
-      paint: (text, { installed }) => (installed === null ? text : paint.bold(text)),
+      paint: (text, { installed }) => (installed.length === 0 ? text : paint.bold(text)),
     },
     { title: 'size', value: ({ sizeBytes }) => (sizeBytes === null ? '' : formatBytes(sizeBytes)), align: 'right' },
     { title: 'licence', value: ({ licence }) => licence ?? '', shrinks: true, optional: true },
@@ -85,6 +85,6 @@ function runsHere({ runs, reason, gated, installed }: Hit): string {
   return [
     reason === '' ? verdict : `${verdict}: ${reason}`,
     ...(gated ? ['gated'] : []),
-    ...(installed === null ? [] : [`installed as ${installed}`]),
+    ...(installed.length === 0 ? [] : [`installed as ${installed.join(' and ')}`]),
   ].join(', ')
 }

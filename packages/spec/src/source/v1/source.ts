@@ -219,8 +219,9 @@ export interface Source {
   readonly example: string
   /**
    * @param name the reference without `<scheme>/`.
-   * @throws {SomaError} `source/invalid-reference`, `source/not-found`, `source/unauthorized`, `source/rate-limited`,
-   * `source/unavailable`, `package/unsafe-path` (a link or device inside a local folder).
+   * @throws {SomaError} `source/invalid-reference`, `source/not-found`, `source/unauthorized`, `source/not-configured` (nobody set
+   * the address or credentials that it cannot do without), `source/rate-limited`, `source/unavailable`, `package/unsafe-path` (a link
+   * or device inside a local folder).
    */
   resolve(name: string, options: { readonly signal: AbortSignal }): Promise<Resolution>
   /**
