@@ -25,7 +25,7 @@ const WEIGHTS = /(^|\/)data\.pkl$/
  * @throws {SomaError} `package/unsafe-pickle`, `package/invalid-model`, `package/unsafe-path`.
  */
 export async function inspectArchive(reader: ByteReader, options: ArchiveOptions, inspect: InspectPickleFile): Promise<PickleFile> {
-  const { depth = 0 } = options
+  const { depth = 0, allowUnsafe = false } = options
   if (depth >= NESTED_ARCHIVES_MAX) throw invalidModel(reader.name, 0, `archives ${NESTED_ARCHIVES_MAX} deep at most`, 'deeper ones')
   const entries = await readZip(reader)
   const kind = kindOf([...entries.keys()])
@@ -33,7 +33,7 @@ export async function inspectArchive(reader: ByteReader, options: ArchiveOptions
   const findings: PickleFinding[] = []
   for (const entry of entries.values())
     findings.push(
-      ...(await checkEntry(reader, entry, { ...options, depth: depth + 1, script: kind === 'torchscript', entries, storages, inspect })),
+      ...(await checkEntry(reader, entry, { allowUnsafe, depth: depth + 1, script: kind === 'torchscript', entries, storages, inspect })),
     )
   return { kind, parameters: storages.parameters, dtypes: storages.dtypes, findings }
 }

@@ -27,10 +27,11 @@ export async function inspectPickleFile(reader: ByteReader, options: ArchiveOpti
   if (await isZip(reader)) return inspectArchive(reader, options, inspectPickleFile)
   if (await isLegacy(reader)) return inspectLegacy(reader, options)
   if (await isNpy(reader)) return plain('numpy', await checkNpy(reader, options))
-  const hidden = await hiddenFinding(reader)
+  const permissive = options.permissive ?? reader.name.toLowerCase().endsWith('.bin')
+  const hidden = permissive ? undefined : await hiddenFinding(reader)
   if (hidden && !options.allowUnsafe) throw unsafePickle(reader.name, hidden)
   if (hidden) return plain('pickle', [hidden])
-  if (reader.name.toLowerCase().endsWith('.bin')) {
+  if (permissive) {
     const { isPickle, findings } = await scanMaybePickle(reader, options)
     return plain(isPickle ? 'pickle' : 'raw', findings)
   }
@@ -42,7 +43,6 @@ function plain(kind: PickleFile['kind'], findings: readonly PickleFinding[]): Pi
 }
 
 async function hiddenFinding(reader: ByteReader): Promise<PickleFinding | undefined> {
-  if (reader.name.toLowerCase().endsWith('.bin')) return undefined
   const head = Buffer.from(await reader.read(0, Math.min(reader.sizeBytes, TAR_MAGIC_AT + 5)))
   const packed = compressed.some((magic) => head.toString('hex').startsWith(magic))
   const tar = head.toString('latin1', TAR_MAGIC_AT) === 'ustar'

@@ -15,6 +15,8 @@ export interface PickleFile {
 }
 
 export interface ArchiveOptions extends Pick<PickleScanOptions, 'allowUnsafe'> {
+  /** It may be just bytes; so may every file called `.bin`. */
+  readonly permissive?: boolean
   /** Archives around this one. */
   readonly depth?: number
 }

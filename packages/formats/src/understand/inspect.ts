@@ -30,6 +30,7 @@ const inspectors: Readonly<Record<FileKind, Inspect>> = {
   safetensors,
   onnx,
   pickle,
+  bytes: (reader, options) => pickle(reader, options, true),
   tflite,
   tfjs,
   keras,
@@ -145,8 +146,8 @@ function quantisedOnnx(bytes: ReadonlyMap<string, number>): string | null {
   return small.reduce((sum, [, size]) => sum + size, 0) > total / 2 ? 'int8' : null
 }
 
-async function pickle(reader: ByteReader, { allowUnsafe }: InspectOptions): Promise<FileFacts | undefined> {
-  const { kind, parameters, dtypes, findings } = await inspectPickleFile(reader, { allowUnsafe })
+async function pickle(reader: ByteReader, { allowUnsafe }: InspectOptions, permissive?: boolean): Promise<FileFacts | undefined> {
+  const { kind, parameters, dtypes, findings } = await inspectPickleFile(reader, { allowUnsafe, ...(permissive && { permissive }) })
   if (kind === 'raw') return undefined
   if (kind === 'numpy' || kind === 'archive') return plain(kind, { findings })
   const format = kind === 'exported-program' ? 'pytorch' : kind

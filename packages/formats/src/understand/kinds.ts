@@ -7,6 +7,8 @@ export type FileKind =
   | 'safetensors'
   | 'onnx'
   | 'pickle'
+  /** Whatever its name, it begins as a pickle or an archive of such does. */
+  | 'bytes'
   | 'saved-model'
   | 'tflite'
   | 'tfjs'

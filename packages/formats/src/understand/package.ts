@@ -28,10 +28,14 @@ export class Package {
     return kindOf(path, (other) => this.has(other))
   }
 
-  /** What a model file says of itself; undefined for what is none. Unsafe pickles are findings here, whatever is allowed. */
-  async facts(path: string): Promise<FileFacts | undefined> {
-    const kind = this.kindOf(path)
-    if (kind === undefined || this.#facts.has(path)) return this.#facts.get(path)
+  /**
+   * What a model file says of itself; undefined for what is none. Unsafe pickles are findings here, whatever is allowed.
+   * @param unnamed how to read a file whose name does not tell; by what it begins with when absent.
+   */
+  async facts(path: string, unnamed?: FileKind): Promise<FileFacts | undefined> {
+    if (this.#facts.has(path) || !this.has(path)) return this.#facts.get(path)
+    const kind = this.kindOf(path) ?? unnamed ?? (await this.read(path, kindOfBytes))
+    if (kind === undefined) return undefined
     if (this.#facts.size >= HEADERS_MAX)
       throw new SomaError('package/no-model', `the package has more than ${HEADERS_MAX} model files; choose with include`, {
         details: { modelsMax: HEADERS_MAX },
@@ -59,6 +63,13 @@ export class Package {
       if (found[0] !== undefined || at === '') return found[0]
     }
   }
+}
+
+/** Pickles since protocol 2, and zip archives; names do not keep a program from unpickling them. */
+async function kindOfBytes(reader: ByteReader): Promise<FileKind | undefined> {
+  const [first = 0, second = 0] = await reader.read(0, Math.min(2, reader.sizeBytes))
+  const pickle = first === 0x80 && second >= 2 && second <= 5
+  return pickle || (first === 0x50 && second === 0x4b) ? 'bytes' : undefined
 }
 
 /** The folder that a path is in; '' at the top. */

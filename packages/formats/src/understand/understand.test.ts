@@ -215,6 +215,16 @@ describe('understanding a package', () => {
     assert.equal((await refusal({ 'pytorch_model.bin': writeTorch([], { pickle: evil }) })).code, 'package/unsafe-pickle')
   })
 
+  it('scans pickles whatever they are called', async () => {
+    const binary = Buffer.from(`\x80\x02cos\nsystem\n)R.`, 'latin1')
+    for (const hidden of [binary, writeTorch([], { pickle: evil })])
+      assert.equal((await refusal({ 'm.onnx': arithmeticModel(), 'vocab.txt': hidden })).code, 'package/unsafe-pickle')
+    const known = { format: 'pytorch', roles: { model: 'weights' } }
+    assert.equal((await refusal({ weights: evil }, { known })).code, 'package/unsafe-pickle')
+    // Weights of any name are just bytes, even if they begin as a pickle does.
+    await read({ 'm.onnx': arithmeticModel(), onnx__MatMul_1: Buffer.from([0x80, 2, 0, 0, 0]) })
+  })
+
   it('tells who scanned what, and warns of what should be known', async () => {
     const scanned: string[] = []
     const { knowledge } = await read(

@@ -55,6 +55,7 @@ export async function understand(files: PackageSources, options: UnderstandOptio
 async function recognise(pkg: Package, options: UnderstandOptions): Promise<Recognition & { readonly doubts: readonly string[] }> {
   const { known } = options
   if (!known) return { ...(await choose(pkg, options)), doubts: [] }
+  if (pickled.has(known.format)) for (const path of Object.values(known.roles)) await pkg.facts(path, 'pickle')
   const model = known.roles['model']
   const found = model === undefined || !formats.has(known.format) ? undefined : (await pkg.facts(model))?.format
   if (found === undefined || found === known.format || (pickled.has(found) && pickled.has(known.format))) return { ...known, doubts: [] }
