@@ -42,8 +42,6 @@ export function kindOf(path: string, has: (path: string) => boolean): FileKind |
   if (name === 'saved_model.pb') return 'saved-model'
   if (name === 'model.json') return 'tfjs'
   if (extension === '.xml') return has(`${path.slice(0, -'.xml'.length)}.bin`) ? 'openvino' : undefined
-  // The weights of OpenVINO, which are just bytes.
-  if (extension === '.bin' && has(`${path.slice(0, -'.bin'.length)}.xml`)) return undefined
   if (name === 'manifest.json' && /\.mlpackage(\/|$)/i.test(posix.dirname(path))) return 'coreml'
   return byExtension[extension] ?? (isPicklePath(path) ? 'pickle' : undefined)
 }

@@ -219,6 +219,7 @@ describe('understanding a package', () => {
     const binary = Buffer.from(`\x80\x02cos\nsystem\n)R.`, 'latin1')
     for (const hidden of [binary, writeTorch([], { pickle: evil })])
       assert.equal((await refusal({ 'm.onnx': arithmeticModel(), 'vocab.txt': hidden })).code, 'package/unsafe-pickle')
+    assert.equal((await refusal({ 'm.xml': '<net/>', 'm.bin': evil })).code, 'package/unsafe-pickle')
     const known = { format: 'pytorch', roles: { model: 'weights' } }
     assert.equal((await refusal({ weights: evil }, { known })).code, 'package/unsafe-pickle')
     // Weights of any name are just bytes, even if they begin as a pickle does.
