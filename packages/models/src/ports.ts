@@ -7,7 +7,7 @@ export interface InstalledModel {
   readonly version: string
   /** The pinned reference it was installed from. */
   readonly reference: string
-  /** The reference as it was asked for: what an update asks for again. */
+  /** The reference as it was asked for, without credentials: what an update asks for again. */
   readonly wanted: string
   readonly format: string
   readonly task: string
@@ -21,7 +21,7 @@ export interface InstalledModel {
   /** What the files say of themselves. */
   readonly knowledge: Knowledge | null
   readonly manifest: Manifest
-  /** Signatures over the files, as one Sigstore bundle or DSSE envelope in JSON; null when nobody signed. */
+  /** The signatures that came with it and the manifest that they are over, in JSON (`KeptSignature` of signing); null when nobody signed. */
   readonly signatureBundle: string | null
   /** Stays at this version. */
   readonly pinned: boolean

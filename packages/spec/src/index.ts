@@ -112,7 +112,7 @@ export { readDocument } from './source/v1/http-document.ts'
 export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
 export { licenceOf, licenceOfText } from './source/v1/licence.ts'
 export { nearestOf } from './source/v1/nearest.ts'
-export { publicUrl } from './source/v1/public-url.ts'
+export { publicReference, publicUrl } from './source/v1/public-url.ts'
 export { streamBody } from './source/v1/stream-body.ts'
 export {
   type Artifact,

@@ -1,5 +1,5 @@
 import { type SomaError, isSomaError } from '@soma/core'
-import type { CallContext, CallEvent, CallOutput, Caller, Calls, ValidInput } from '@soma/spec'
+import { type CallContext, type CallEvent, type CallOutput, type Caller, type Calls, type ValidInput, publicReference } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { type SummaryDeps, summarise } from '../registry/summary.ts'
@@ -27,7 +27,8 @@ export async function* registerModel(deps: RegisterDeps, input: Input, ctx: Call
 /** A name or an alias without a slash; or a reference that something was installed from, word for word. */
 function findInstalled(registry: ModelRegistry, { reference, name }: Input): InstalledModel | undefined {
   if (!reference.includes('/')) return registry.get(reference)
-  const fits = (model: InstalledModel): boolean => model.wanted === reference || model.reference === reference
+  const wanted = publicReference(reference)
+  const fits = (model: InstalledModel): boolean => model.wanted === wanted || model.reference === reference
   if (name !== undefined) return [registry.find(name)].find((model) => model && fits(model))
   return registry.list().find(fits)
 }

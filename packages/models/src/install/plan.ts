@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { SomaError } from '@soma/core'
-import type { Artifact } from '@soma/spec'
+import { type Artifact, publicReference } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { checkNotAlias } from '../versions/alias.ts'
 import { checkUnpinned } from '../versions/pin.ts'
@@ -63,9 +63,10 @@ function spaceFor({ deps }: InstallContext, { key, kind, sizeBytes = 0 }: Artifa
 
 /** What was installed by this reference, under this name: all that can be known of a source that is out of reach. */
 export function installedAs({ deps, input }: InstallContext): InstalledModel | undefined {
-  const { reference, name, include } = input
+  const { name, include } = input
+  const wanted = publicReference(input.reference)
   return deps.registry.list().find((model) => {
     const sameFiles = isDeepStrictEqual(model.manifest.spec.source?.['include'], include)
-    return model.wanted === reference && (name === undefined || model.name === name) && sameFiles
+    return model.wanted === wanted && (name === undefined || model.name === name) && sameFiles
   })
 }

@@ -1,5 +1,5 @@
 import { spdxLicence } from '@soma/formats'
-import type { Knowledge } from '@soma/spec'
+import { type Knowledge, publicReference } from '@soma/spec'
 import { describePackage } from '../package/describe.ts'
 import { packageDigest } from '../package/file-set.ts'
 import { checkLicence } from '../package/licence-policy.ts'
@@ -74,7 +74,8 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     name,
     version: manifest.metadata.version,
     reference,
-    wanted: context.input.reference,
+    // What a server wants to see is not for the disk, nor for whoever lists models.
+    wanted: publicReference(context.input.reference),
     format,
     task: tasks[0] ?? UNKNOWN_TASK,
     engine: engine?.id ?? null,

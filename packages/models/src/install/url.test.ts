@@ -75,6 +75,16 @@ describe('installing from a web address', () => {
     assert.equal((await at.test.call('model.verify', {})).output.ok, true)
   })
 
+  it('keeps no credentials of the address, and knows it again with and without them', async () => {
+    await using at = await place()
+    const secret = at.reference.replace('://', '://me:hush@').replace('#', '?token=hush#')
+    const { model } = (await at.test.install(secret)).output
+    assert.equal(model.wanted, at.reference)
+    const { value } = at.test.store.records.get('package', model.name) as { readonly value: unknown }
+    assert.doesNotMatch(JSON.stringify(value), /hush/)
+    assert.equal((await at.test.install(at.reference)).output.alreadyInstalled, true)
+  })
+
   it('refuses wrong bytes behind a hash, and leaves nothing', async () => {
     for (const fault of [corruptsByte(77), truncatesTo(1000)]) {
       await using at = await place()

@@ -1,5 +1,3 @@
-/** Names offered when one is not found. */
-export const NEAREST_NAMES_MAX = 3
 /** Files hashed at once by verify: one is read while the other is hashed; more would only fight for the disk. */
 export const VERIFY_PARALLEL = 2
 /** Progress events of one file, a second. */

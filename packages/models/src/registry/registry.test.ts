@@ -8,7 +8,6 @@ import { arithmeticModel } from '@soma/testkit/onnx'
 import { TestInstall, codeOf } from '../install/test-install.ts'
 import { readManifest } from '../package/manifest.ts'
 import type { InstalledModel } from '../ports.ts'
-import { nearestNames } from './nearest.ts'
 import { RECORDS_PAGE } from './limits.ts'
 import { PACKAGE_KIND } from './record.ts'
 
@@ -50,8 +49,6 @@ describe('registry', () => {
         return error.message.includes('did you mean receipts?')
       },
     )
-    assert.deepEqual(nearestNames('voi', ['voice', 'x']), ['voice'])
-    assert.deepEqual(nearestNames('completely-different', ['voice']), [])
   })
 
   it('reads the same after the store was closed and opened', async () => {

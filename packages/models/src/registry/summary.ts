@@ -1,6 +1,5 @@
 import type { ModelSummary } from '@soma/spec'
 import type { InstalledModel, Running } from '../ports.ts'
-import { publicReference } from './public-reference.ts'
 import type { ModelRegistry } from './registry.ts'
 
 export interface SummaryDeps {
@@ -26,7 +25,7 @@ function lastingOf(model: InstalledModel): Lasting {
     name,
     version,
     reference,
-    wanted: publicReference(wanted),
+    wanted,
     format,
     task,
     engine,

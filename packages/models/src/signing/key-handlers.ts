@@ -1,7 +1,6 @@
 import { type Clock, SomaError } from '@soma/core'
-import type { CallContext, CallOutput, Handlers, ValidInput } from '@soma/spec'
+import { type CallContext, type CallOutput, type Handlers, type ValidInput, nearestOf } from '@soma/spec'
 import type { Store } from '@soma/store'
-import { nearestNames } from '../registry/nearest.ts'
 import { KEY_KIND, type KeyRecord, type KeyRing, type KnownKey, readKeyRing, summariseKey } from './key-ring.ts'
 import { KEYS_MAX } from './limits.ts'
 import { createPrivateKeys, removePrivateKeys } from './private-keys.ts'
@@ -44,7 +43,7 @@ export function createKeyHandlers(deps: KeyDeps): Required<Pick<Handlers, KeyCal
 export function findKey(ring: KeyRing, reference: string): KnownKey {
   const found = ring.find(reference)
   if (found) return found
-  const nearest = nearestNames(
+  const nearest = nearestOf(
     reference,
     ring.keys.map(({ name }) => name),
   )

@@ -1,6 +1,5 @@
 import { SomaError } from '@soma/core'
-import { type CallContext, readsOf } from '@soma/spec'
-import { publicReference } from '../registry/public-reference.ts'
+import { type CallContext, publicReference, readsOf } from '@soma/spec'
 
 /**
  * A model's reference was given when it was installed, maybe by somebody else: who follows it again needs the right to.

@@ -5,7 +5,6 @@ import { pinnedTo } from '../install/plan.ts'
 import { totalBytes } from '../install/resolve.ts'
 import { inParallel } from '../parallel.ts'
 import type { InstalledModel } from '../ports.ts'
-import { publicReference } from '../registry/public-reference.ts'
 import { includeOf } from './changes.ts'
 import type { VersionDeps } from './deps.ts'
 import { OUTDATED_PARALLEL, OUTDATED_TIMEOUT_MS } from './limits.ts'
@@ -72,10 +71,7 @@ function timeLimit(clock: Clock, reference: string, outer: AbortSignal): TimeLim
   promise.catch(() => undefined)
   const abort = new AbortController()
   const timer = clock.schedule(OUTDATED_TIMEOUT_MS, () => {
-    const error = new SomaError(
-      'source/unavailable',
-      `the source of ${publicReference(reference)} did not answer in ${OUTDATED_TIMEOUT_MS / 1000} s`,
-    )
+    const error = new SomaError('source/unavailable', `the source of ${reference} did not answer in ${OUTDATED_TIMEOUT_MS / 1000} s`)
     abort.abort(error)
     reject(error)
   })

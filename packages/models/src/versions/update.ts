@@ -1,4 +1,4 @@
-import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
+import { type CallContext, type CallEvent, type CallOutput, type ValidInput, publicReference } from '@soma/spec'
 import { type Installer, keyOf } from '../install/install.ts'
 import { pinnedTo } from '../install/plan.ts'
 import { type Watched, watch } from '../install/watched.ts'
@@ -36,7 +36,7 @@ async function update(deps: UpdateDeps, input: Input, { ctx, watched }: Running)
   const wanted = wantedOf(before, input)
   checkMayFollow(wanted.reference, ctx)
   const target = await installer.resolve(wanted, watched)
-  if (pinnedTo(before) === target.pin) return upToDate(deps, before, { wanted: wanted.reference, input, ctx })
+  if (pinnedTo(before) === target.pin) return upToDate(deps, before, { wanted: publicReference(wanted.reference), input, ctx })
   const expected = expectedChanges(before, target, store.blobs)
   if (input.dryRun) {
     if (expected.licenceAfter !== null) warnOfLicence(expected, before, watched)

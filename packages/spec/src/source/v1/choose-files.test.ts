@@ -219,6 +219,8 @@ test('licences are written as SPDX writes them, where it knows them', () => {
 test('the nearest names are a few letters off, best first', () => {
   assert.deepEqual(nearestOf('q4_k_n', ['Q4_K_M', 'Q4_K_S', 'Q8_0', 'F16']), ['Q4_K_M', 'Q4_K_S'])
   assert.deepEqual(nearestOf('', ['main']), ['main'])
+  assert.deepEqual(nearestOf('voi', new Set(['voice', 'x'])), ['voice'])
+  assert.deepEqual(nearestOf('completely-different', ['voice']), [])
 })
 
 test('licences are known by their text, or named by its first line', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ModelName } from '../../calls/values.ts'
 import { archiveKind, fileStem, modelNameOf } from './file-name.ts'
-import { publicUrl } from './public-url.ts'
+import { publicReference, publicUrl } from './public-url.ts'
 
 test('a public URL has no user, password, fragment and secret parameters, and keeps the rest as it is', () => {
   assert.equal(publicUrl('https://me:pw@example.org:8443/a%20b?x=1&y=%C3%BC#top'), 'https://example.org:8443/a%20b?x=1&y=%C3%BC')
@@ -27,6 +27,22 @@ test('a public URL has no user, password, fragment and secret parameters, and ke
   )
   assert.equal(publicUrl('https://cdn.example.org/a?Expires=1&Signature=x&Key-Pair-Id=K'), 'https://cdn.example.org/a')
   assert.throws(() => publicUrl('/relative'), TypeError)
+})
+
+test('a public reference has no credentials in its address, keeps what pins it, and is its own public form', () => {
+  const shown = {
+    'hf/bert-base-uncased@latest': 'hf/bert-base-uncased@latest',
+    'url/https://me:secret@example.org/m.onnx?token=secret&v=1#sha256=ab': 'url/https://example.org/m.onnx?v=1#sha256=ab',
+    'url/https://example.org/m.onnx#access_token=secret': 'url/https://example.org/m.onnx',
+    'tfhub/https://tfhub.dev/google/bert/1': 'tfhub/https://tfhub.dev/google/bert/1',
+    'url/no address': 'url/no address',
+    'file//home/me/m': 'file//home/me/m',
+    ocr: 'ocr',
+  }
+  for (const [reference, expected] of Object.entries(shown)) {
+    assert.equal(publicReference(reference), expected)
+    assert.equal(publicReference(expected), expected)
+  }
 })
 
 test('archives are told by the end of their name', () => {

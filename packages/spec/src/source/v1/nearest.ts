@@ -6,10 +6,10 @@ const NEAREST_SHOWN_MAX = 5
 const NEAREST_COMPARED_MAX = 10_000
 
 /** The names that `wanted` may be a slip of, best first: a few letters off, or one part of the other; case does not count. */
-export function nearestOf(wanted: string, names: readonly string[]): string[] {
+export function nearestOf(wanted: string, names: Iterable<string>): string[] {
   const lower = wanted.toLowerCase()
   const slips = Math.max(2, Math.floor(wanted.length / 3))
-  const scored = names.slice(0, NEAREST_COMPARED_MAX).map((name) => ({ name, score: scoreOf(lower, name.toLowerCase()) }))
+  const scored = [...names].slice(0, NEAREST_COMPARED_MAX).map((name) => ({ name, score: scoreOf(lower, name.toLowerCase()) }))
   const near = scored.filter(({ score }) => score <= slips)
   return near
     .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))

@@ -19,3 +19,16 @@ export function publicUrl(url: string | URL): string {
   for (const name of names) if (secretParameter.test(name) || (signed && signedParameter.test(name))) shown.searchParams.delete(name)
   return shown.href
 }
+
+/**
+ * A reference as it may be shown, logged and stored: an address in it as `publicUrl` has it. The fragment, which pins what is there,
+ * stays.
+ */
+export function publicReference(reference: string): string {
+  const [scheme = ''] = reference.split('/', 1)
+  const address = reference.slice(scheme.length + 1)
+  if (!/^https?:/i.test(address) || !URL.canParse(address)) return reference
+  const { hash } = new URL(address)
+  const isSecret = [...new URLSearchParams(hash.slice(1)).keys()].some((name) => secretParameter.test(name))
+  return `${scheme}/${publicUrl(address)}${isSecret ? '' : hash}`
+}
