@@ -223,21 +223,40 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
       tests: ['models/src/registry/registry.test.ts'],
       mutations: {
         'a changed file is sound': ["found === expected ? 'ok'", "found !== null ? 'ok'"],
-        'a corrupt record is passed over': [
-          "if ('corrupt' in row) return corrupt",
-          "if ('corrupt' in row) return { ...corrupt, verdict: { ...corrupt.verdict, record: 'ok' as const } }",
-        ],
-        'a model is sound whatever its files are': [
-          "files: found, ok: verdict.record === 'ok' && found.every(({ status }) => status === 'ok')",
-          "files: found, ok: verdict.record === 'ok'",
-        ],
+        'a corrupt record is passed over': ['if (!model) return { name, ok: false,', 'if (!model) return { name, ok: true,'],
+        'a model is sound whatever its files are': ["ok: whole && signature !== 'bad'", "ok: signature !== 'bad'"],
+      },
+    },
+    {
+      file: 'models/src/registry/verify.ts',
+      tests: ['models/src/signing/policy.test.ts', 'models/src/signing/signing.test.ts', 'models/src/registry/verify.test.ts'],
+      mutations: { 'a model is sound whatever its signature is': ["ok: whole && signature !== 'bad'", 'ok: whole'] },
+    },
+    {
+      file: 'models/src/signing/judge.ts',
+      tests: ['models/src/signing/signing.test.ts', 'models/src/signing/policy.test.ts'],
+      mutations: {
+        'another file than the signed one is good enough': ['expected !== undefined && expected !== digest', 'false'],
+        'a file that nobody signed comes along': ['expected === undefined && !ignores(path)', 'false'],
+        'a signed file may be missing': ['!files.has(path) && !mayLack(path)', 'false'],
+        'a signature is not checked': ['if (known && !holds(', 'if (known && false && !holds('],
+        'half of a hybrid key is enough': ['?? halfMissing(opinions)', ''],
+        'any known key is trusted': ['key?.trusted && held !== undefined', 'held !== undefined'],
+      },
+    },
+    {
+      file: 'formats/src/pickle/allowed.ts',
+      tests: ['formats/src/pickle/scan.test.ts'],
+      mutations: {
+        'a pickle may call what is on no list': ["allowed.get(module)?.get(name) ?? 'none'", "allowed.get(module)?.get(name) ?? 'call'"],
       },
     },
     {
       file: 'models/src/install/integrity.ts',
-      tests: ['models/src/install/transfer.test.ts', 'models/src/install/install.test.ts'],
+      tests: ['models/src/install/integrity.test.ts', 'models/src/install/transfer.test.ts', 'models/src/install/install.test.ts'],
       mutations: {
-        'the hash of a download is not checked': ['if (found === integrity.digest) return', 'return'],
+        'the hash of a download is not checked': ['if (found !== integrity.digest)\n      throw', 'if (false)\n      throw'],
+        'a promised prefix of a hash is not checked': ['!found.startsWith(sha256Prefix)', 'false'],
         'the size of a download is not checked': ['bytes.sizeBytes !== sizeBytes', 'false'],
       },
     },

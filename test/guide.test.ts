@@ -22,7 +22,6 @@ for (const { document, before, shows } of scenarios)
     const hubs = await startHubs(t)
     if (!hubs) return
     const home = await mkdtemp(join(tmpdir(), 'soma-guide-'))
-    t.after(() => rm(home, { recursive: true, force: true }))
     const bin = join(home, 'bin')
     const env = {
       ...hubs,
@@ -36,7 +35,10 @@ for (const { document, before, shows } of scenarios)
     await symlink(join(root, 'examples'), join(home, 'examples'))
     await mkdir(join(home, 'my-model'))
     await writeFile(join(home, 'my-model', 'model.onnx'), arithmeticModel())
-    t.after(() => spawnSync(join(bin, 'soma'), ['stop'], { env }))
+    t.after(async () => {
+      spawnSync(join(bin, 'soma'), ['stop'], { env })
+      await rm(home, { recursive: true, force: true })
+    })
     const { stdout } = await runCommands([...before, ...commandsOf(root, document).map(ownWords)], { title: document, cwd: home, env })
     assert.match(stdout, shows)
   })

@@ -93,7 +93,12 @@ export const errorCodes = {
     false,
     'A model file is truncated, corrupt or not what its name says. The details name the file and the offset.',
   ),
-  'package/no-model': code(422, 65, false, 'The package holds no model file that any engine knows.'),
+  'package/no-model': code(
+    422,
+    65,
+    false,
+    'The package holds no model of a known format, or several of which one must be chosen. The details name them.',
+  ),
   'package/unsafe-pickle': code(
     422,
     65,

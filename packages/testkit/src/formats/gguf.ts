@@ -140,8 +140,8 @@ function setScalar(view: DataView, { type, value }: Scalar, littleEndian: boolea
   if (typeof value === 'bigint') {
     if (type === 'uint64') view.setBigUint64(0, value, littleEndian)
     else view.setBigInt64(0, value, littleEndian)
-  } else if (type === 'float32') view.setFloat32(0, Number(value), littleEndian)
-  else if (type === 'float64') view.setFloat64(0, Number(value), littleEndian)
+  } else if (type === 'float32') view.setFloat32(0, value, littleEndian)
+  else if (type === 'float64') view.setFloat64(0, value, littleEndian)
   else if (view.byteLength === 1) view.setUint8(0, Number(value))
   else if (view.byteLength === 2) view.setUint16(0, Number(value), littleEndian)
   // Negative numbers wrap around to their two's complement.
