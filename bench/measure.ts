@@ -17,6 +17,8 @@ export interface Row {
   /** What is promised, in words, and whether figures keep it. */
   readonly target: string
   met(ours: Figures, reference: Figures, extra: Readonly<Record<string, number>>): boolean
+  /** A program that is lacking here, and how to get it; the row is left out then. */
+  needs?(): string | undefined
   /** Sets up both sides; they are measured in turns, so that a noisy machine disturbs both alike. */
   setUp(): Promise<Sides>
 }

@@ -27,6 +27,11 @@ if (unknown.length > 0) {
 execFileSync(process.execPath, [join(import.meta.dirname, '..', 'scripts', 'build.ts')], { stdio: ['ignore', 'ignore', 'inherit'] })
 const results: Result[] = []
 for (const row of rows.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
+  const lacking = row.needs?.()
+  if (lacking !== undefined) {
+    console.error(`left out ${row.name}: it needs ${lacking}`)
+    continue
+  }
   const result = await measure(row)
   results.push(result)
   console.log(values.json ? JSON.stringify(result) : line(result))

@@ -7,6 +7,7 @@ import { list, listPrompt } from './list.ts'
 import { onnxHttp } from './onnx-http.ts'
 import { daemonMemory, daemonReady, version } from './start.ts'
 import { tensorIpc } from './tensor-ipc.ts'
+import { resume, shared, transfer } from './transfer.ts'
 import { verify } from './verify.ts'
 
 /** All rows, in the order of docs/benchmarks.md. */
@@ -17,6 +18,9 @@ export const rows: readonly Row[] = [
   onnxHttp,
   tensorIpc,
   install,
+  transfer,
+  resume,
+  shared,
   verify,
   list,
   listPrompt,

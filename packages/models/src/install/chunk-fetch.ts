@@ -170,7 +170,7 @@ export class ChunkFetch {
     using stall = new StallWatch(this.#deps.clock, attempt)
     try {
       const download = await this.#open(connection, signal)
-      if (download) await this.#copy(download, connection, { signal, moved: () => stall.moved() })
+      if (download) await this.#copy(download, connection.span, { signal, moved: () => stall.moved() })
     } catch (error) {
       // The connection reports the abort in its own words; the reason is what happened.
       if (attempt.signal.aborted) throw attempt.signal.reason
@@ -186,7 +186,8 @@ export class ChunkFetch {
     if (connection.isLead && !this.#isCertain && partial.receivedBytes > 0) await this.#restart(undefined, connection)
     const { span } = connection
     const offset = this.#position(span)
-    const end = span.end < partial.chunkCount ? span.end * partial.chunkBytes : undefined
+    const endChunk = this.#endOfGap(span)
+    const end = endChunk < partial.chunkCount ? endChunk * partial.chunkBytes : undefined
     const { validator } = partial
     const download = await source.download(artifact, {
       offset,
@@ -254,8 +255,10 @@ export class ChunkFetch {
     lead.span = this.#plan.take() ?? { begin: 0, end: 0 }
   }
 
-  async #copy(download: Download, { span }: Connection, pace: Pace): Promise<void> {
+  async #copy(download: Download, span: Span, pace: Pace): Promise<void> {
     const place = { offset: download.offset }
+    const begunAt = this.#position(span)
+    const until = download.offset === begunAt ? this.#endOfGap(span) : span.end
     this.#report()
     for await (const bytes of download.body) {
       pace.moved()
@@ -265,7 +268,7 @@ export class ChunkFetch {
       await this.#deps.throttle.take(byteLength, { signal: pace.signal, waiting: pace.moved })
       pace.moved()
     }
-    await this.#checkEnd(place.offset, span)
+    await this.#checkEnd(place.offset, until)
   }
 
   /** @returns false when the rest of the bytes is not this connection's. */
@@ -315,11 +318,11 @@ export class ChunkFetch {
   }
 
   /** A body may end early without an error where the server never said how long it is. */
-  async #checkEnd(offset: number, span: Span): Promise<void> {
+  async #checkEnd(offset: number, endChunk: number): Promise<void> {
     const { artifact, partial } = this.#task
     const { sizeBytes } = partial
     if (sizeBytes === undefined) await partial.setSize(offset)
-    else if (offset < Math.min(span.end * partial.chunkBytes, sizeBytes))
+    else if (offset < Math.min(endChunk * partial.chunkBytes, sizeBytes))
       throw new SomaError('source/unavailable', `${artifact.path} ended after ${offset} of ${sizeBytes} bytes`)
   }
 
@@ -331,6 +334,15 @@ export class ChunkFetch {
   #isDone(span: Span): boolean {
     const { partial } = this.#task
     return partial.firstMissing(span.begin) >= Math.min(span.end, partial.chunkCount)
+  }
+
+  /** The chunk before which what is missing first of a span ends. */
+  #endOfGap(span: Span): number {
+    const { partial } = this.#task
+    let chunk = partial.firstMissing(span.begin)
+    if (partial.chunkCount === Infinity) return span.end
+    while (chunk < span.end && !partial.isWhole(chunk)) chunk++
+    return chunk
   }
 
   /** Where the bytes of a span go on. */
