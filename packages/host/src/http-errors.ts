@@ -20,7 +20,9 @@ export function statusError(url: URL, status: number, headers: Readonly<Record<s
     ...(challenge !== undefined && { challenge }),
     ...(errorCode !== undefined && { errorCode }),
   }
-  const message = `${url.host} answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() + ` for ${details.url}${statusAdvice(status)}`
+  const message =
+    `${url.host} answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() +
+    ` for ${details.url}${statusAdvice(status, retryAfterMs, now)}`
   return new SomaError(statusCode(status), message, { details, retryable: isTemporary(status) })
 }
 
@@ -57,10 +59,19 @@ function isTemporary(status: number): boolean {
   return status >= 500 || status === 429 || status === 408 || status === 425
 }
 
-function statusAdvice(status: number): string {
+function statusAdvice(status: number, retryAfterMs: number | undefined, now: number): string {
   if (status === 401 || status === 403) return '; check the credentials configured for this host'
-  return status === 429 ? '; wait before trying again' : ''
+  if (status !== 429) return ''
+  return retryAfterMs === undefined ? '; wait before trying again' : `; wait until ${dateText(now + retryAfterMs)}`
 }
+
+/** `2026-01-31T12:00:00Z`; a server may name a moment that no date can hold. */
+function dateText(at: number): string {
+  return new Date(Math.min(at, DATE_MS_MAX)).toISOString().replace(/\.\d+/, '')
+}
+
+/** @see https://tc39.es/ecma262/#sec-time-values-and-time-range */
+const DATE_MS_MAX = 8.64e15
 
 /** The system's or undici's code of a failure: `ECONNREFUSED`, `UND_ERR_HEADERS_TIMEOUT`. */
 function reasonOf(thrown: unknown): string {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { SomaError } from '@soma/core'
+import { SomaError, isSomaError } from '@soma/core'
 import { checkPackagePath } from '@soma/spec'
 import { invalidModel, quote } from '../invalid-model.ts'
 import type { OnnxHeader } from './onnx-header.ts'
@@ -14,7 +14,15 @@ export interface OnnxExternalFile {
 
 /** The path inside the package of what a model calls `location`. @throws {SomaError} `package/unsafe-path` when it leaves the model's folder. */
 export function externalPath(model: string, location: string): string {
-  return posix.join(posix.dirname(model), checkPackagePath(location))
+  try {
+    return posix.join(posix.dirname(model), checkPackagePath(location))
+  } catch (error) {
+    if (!isSomaError(error, 'package/unsafe-path')) throw error
+    throw new SomaError('package/unsafe-path', `${model} looks for its weights outside of the package: ${error.message}`, {
+      details: { ...error.details, model },
+      cause: error,
+    })
+  }
 }
 
 /**
