@@ -25,17 +25,19 @@ interface DaemonFile {
 
 export class TestDaemon implements AsyncDisposable {
   readonly home: string
+  readonly #env: Readonly<Record<string, string>>
   #child: ChildProcess | undefined
   #file: DaemonFile | undefined
   #output = ''
 
-  private constructor(home: string) {
+  private constructor(home: string, env: Readonly<Record<string, string>>) {
     this.home = home
+    this.#env = env
   }
 
-  /** Makes a home, or takes the one given, and starts a daemon in it. */
-  static async start(home?: string): Promise<TestDaemon> {
-    const daemon = new TestDaemon(home ?? (await mkdtemp(join(tmpdir(), 'soma-e2e-'))))
+  /** Makes a home, or takes the one given, and starts a daemon in it. @param env variables beside those of `environment`. */
+  static async start(home?: string, env: Readonly<Record<string, string>> = {}): Promise<TestDaemon> {
+    const daemon = new TestDaemon(home ?? (await mkdtemp(join(tmpdir(), 'soma-e2e-'))), env)
     try {
       await daemon.start()
       return daemon
@@ -66,7 +68,10 @@ export class TestDaemon implements AsyncDisposable {
     await mkdir(this.home, { recursive: true })
     const started = performance.now()
     const [program, ...args] = daemonCommand
-    const child = spawn(program, [...args, '--port', '0'], { env: environment(this.home), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, [...args, '--port', '0'], {
+      env: { ...environment(this.home), ...this.#env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (this.#output += chunk.toString()))
     for (;;) {
