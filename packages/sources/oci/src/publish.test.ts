@@ -256,6 +256,24 @@ async function keepingRegistry(t: TestContext) {
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, settled: () => receiving, blob: () => largest }
 }
 
+test('a registry that loses count of the bytes is an error, and not asked for ever', async (t) => {
+  for (const range of ['0-0', `0-${large.byteLength}`]) {
+    let pieces = 0
+    const server = createServer((request, response) => {
+      if (request.method === 'PATCH') pieces++
+      const status = { HEAD: 404, POST: 202, PATCH: 202 }[request.method ?? ''] ?? 500
+      request.resume().on('end', () => response.writeHead(status, { location: '/v2/team/tiny/blobs/uploads/1', range }).end())
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close().closeAllConnections())
+    const pkg = { ...tinyPackage(), files: [fileOf('model.onnx', large)] }
+    const name = `127.0.0.1:${(server.address() as AddressInfo).port}/team/tiny`
+    await assert.rejects(smallPieces(t)(pkg, name, watching()), failsWith('source/unavailable'))
+    assert.equal(pieces, 1)
+  }
+})
+
 test('a registry with a password takes packages from who has it, and from nobody else', async (t) => {
   const real = await registry(t, { withPassword: true })
   if (!real) return

@@ -45,11 +45,17 @@ export class Uploader {
 
   async upload(blob: OutgoingBlob, repository: Repository, options: UploadOptions): Promise<void> {
     const key = `${repository.name}@${blob.digest}`
-    let session = (await this.#resume(key, repository, options)) ?? (await begin(repository, options))
+    let session = (await this.#resume(key, blob, { ...options, repository })) ?? (await begin(repository, options))
     if (blob.sizeBytes > this.#sizes.wholeBytesMax || session.offset > 0) {
       for (; session.offset < blob.sizeBytes;) {
         this.#broken.set(key, session.location)
-        session = await sendPiece(blob, session, { ...options, repository, pieceBytes: this.#sizes.pieceBytes })
+        const next = await sendPiece(blob, session, { ...options, repository, pieceBytes: this.#sizes.pieceBytes })
+        if (next.offset <= session.offset || next.offset > blob.sizeBytes) {
+          // Going on would never end.
+          this.#broken.delete(key)
+          throw lostCount(blob, repository)
+        }
+        session = next
       }
     }
     await finish(blob, session, { ...options, repository })
@@ -57,12 +63,17 @@ export class Uploader {
   }
 
   /** Asks how far a broken upload came; undefined when the registry no longer knows it. */
-  async #resume(key: string, repository: Repository, { signal }: UploadOptions): Promise<Session | undefined> {
+  async #resume(
+    key: string,
+    { sizeBytes }: OutgoingBlob,
+    { repository, signal }: UploadOptions & { readonly repository: Repository },
+  ): Promise<Session | undefined> {
     const location = this.#broken.get(key)
     if (location === undefined) return undefined
     this.#broken.delete(key)
     using reply = await repository.fetch(location, { statuses: [400, 404, 410, 416], signal })
-    return reply.status === 204 ? sessionOf(reply, location) : undefined
+    const session = reply.status === 204 ? sessionOf(reply, location) : undefined
+    return session && session.offset <= sizeBytes ? session : undefined
   }
 }
 
@@ -141,4 +152,11 @@ function takesNothing(thrown: unknown, { name }: Repository): unknown {
   const status = isSomaError(thrown) ? thrown.details['status'] : undefined
   if (status !== 405 && status !== 404) return thrown
   return new SomaError('source/unsupported', `${name} takes no uploads: the registry is read-only, or no registry`, { cause: thrown })
+}
+
+/** Where it says how much it has, that is neither more than before nor at most all. */
+function lostCount({ what }: OutgoingBlob, { name }: Repository): SomaError {
+  return new SomaError('source/unavailable', `${name} took a piece of ${what} and has lost count of its bytes; publish it again`, {
+    details: { path: what },
+  })
 }
