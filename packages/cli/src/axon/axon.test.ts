@@ -98,6 +98,7 @@ describe('every command of axon', () => {
     ],
     ['register hf/bert-base-uncased@latest', 'model.register', { reference: 'bert-base-uncased' }],
     ['register hf/gpt2@latest', 'model.register', { reference: 'hf/gpt2@latest' }],
+    ['register hf/gpt2@latest --allow-unsafe', 'model.register', { reference: 'hf/gpt2@latest', allowUnsafe: true }],
     ['cache stats', 'model.usage', {}],
     ['cache clean --dry-run', 'model.collect', { dryRun: true }],
     ['config list', 'system.configuration', {}],

@@ -174,6 +174,14 @@ describe('model.register', () => {
     assert.deepEqual([named('model.register'), named('model.install'), named('model.load')], [6, 1, 5])
   })
 
+  it('installs what is unsafe for those who allow it', async () => {
+    await using machine = await Machine.create()
+    const call = (input: CallInput<'model.register'>) => machine.run('model.register', input)
+    machine.source.serve('m', { 'pytorch_model.bin': Buffer.from('cos\nsystem\n(S"true"\ntR.') })
+    await assert.rejects(call({ reference: 'test/m' }), { code: 'package/unsafe-pickle' })
+    assert.equal((await call({ reference: 'test/m', allowUnsafe: true })).output.model.name, 'm')
+  })
+
   it('says why a model that is installed is not ready', async () => {
     await using machine = await Machine.create()
     machine.source.serve('broken', { 'model.echo': '{"load":{"outcome":"throw"}}' })

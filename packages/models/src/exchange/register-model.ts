@@ -33,8 +33,10 @@ function findInstalled(registry: ModelRegistry, { reference, name }: Input): Ins
   return registry.list().find(fits)
 }
 
-async function* install({ calls }: RegisterDeps, { reference, name }: Input, ctx: CallContext): AsyncGenerator<Event, string, void> {
-  const stream = calls(ctx.caller).stream('model.install', { reference, ...(name !== undefined && { name }) }, { signal: ctx.signal })
+async function* install({ calls }: RegisterDeps, input: Input, ctx: CallContext): AsyncGenerator<Event, string, void> {
+  const { reference, name, allowUnsafe } = input
+  const wanted = { reference, allowUnsafe, ...(name !== undefined && { name }) }
+  const stream = calls(ctx.caller).stream('model.install', wanted, { signal: ctx.signal })
   yield* stream
   return (await stream.output).model.name
 }

@@ -4,7 +4,7 @@ import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
 import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
-import { checkSignature } from '../signing/check-signature.ts'
+import { applyRuling, checkSignature, ruleOnInstalled } from '../signing/check-signature.ts'
 import { signatureToKeep } from '../signing/verdict.ts'
 import { check } from './check.ts'
 import type { InstallContext, InstallDeps, InstallSettings, StagedFiles } from './deps.ts'
@@ -167,11 +167,16 @@ async function perform(context: InstallContext): Promise<Performed> {
   const { files: payload, signature } = await checkSignature(context, target, files)
   const known = await recognise(context, payload)
   const checked = await check(context, known)
+  const signatureBundle = signatureToKeep(checked.files, signature)
+  if (signature && signatureBundle === null) warnOfLoss(context)
   context.effects.committed(() => discardArchives(fetched))
-  return {
-    model: register(context, target, { ...checked, signatureBundle: signatureToKeep(checked.files, signature) }),
-    surplus: checked.files.size < files.size,
-  }
+  return { model: register(context, target, { ...checked, signatureBundle }), surplus: checked.files.size < files.size }
+}
+
+/** It may be over a folder that the package is only a part of: checked by now, and yet nothing that the record can be held against. */
+function warnOfLoss({ report, input }: InstallContext): void {
+  const message = `The signature of ${input.reference} does not fit the installed files by themselves: it is not kept, and nobody is named as their signer.`
+  report({ type: 'warning', message })
 }
 
 /** Finds out what to install, or that it is installed already; offline, what was installed by the same reference is what is meant. */
@@ -185,6 +190,7 @@ async function begin(context: InstallContext): Promise<{ readonly target: Target
   } catch (error) {
     const installed = isSomaError(error, 'source/offline') ? installedAs(context) : undefined
     if (!installed) throw error
+    applyRuling(context, ruleOnInstalled(context, installed))
     return { installed }
   }
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { SomaError } from '@soma/core'
 import { type Artifact, publicReference } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
+import { applyRuling, ruleOnInstalled } from '../signing/check-signature.ts'
 import { checkNotAlias } from '../versions/alias.ts'
 import { checkUnpinned } from '../versions/pin.ts'
 import type { InstallContext } from './deps.ts'
@@ -11,15 +12,23 @@ import { isStored } from './take-here.ts'
 
 /**
  * Decides, before the first byte is fetched, whether there is anything to do and room to do it.
- * @returns the model if exactly this package is installed under the name already.
+ * @returns the model if exactly this package is installed under the name already, and the signature policy has nothing against it.
  * @throws {SomaError} `model/exists`, `model/pinned`, `store/disk-full`.
  */
 export async function plan(context: InstallContext, target: Target): Promise<InstalledModel | undefined> {
   const existing = context.deps.registry.find(target.name)
-  if (existing && pinnedTo(existing) === target.pin) return existing
+  if (existing && pinnedTo(existing) === target.pin && isAccepted(context, existing)) return existing
   checkName(context, target)
   await checkSpace(context, target)
   return undefined
+}
+
+/** Under a policy that is stricter than the one it was installed under, it is brought again and checked as if it were new. */
+function isAccepted(context: InstallContext, existing: InstalledModel): boolean {
+  const ruling = ruleOnInstalled(context, existing)
+  if (ruling.refusal) return false
+  applyRuling(context, ruling)
+  return true
 }
 
 /** @throws {SomaError} `model/exists`, `model/pinned` when the package may not have its name. */

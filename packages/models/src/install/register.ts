@@ -86,7 +86,8 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     knowledge: { ...knowledge, licence: licence ?? knowledge.licence },
     manifest,
     signatureBundle: pkg.signatureBundle,
-    pinned: false,
+    // Only the same package may take the place of a pinned one.
+    pinned: context.deps.registry.find(name)?.pinned ?? false,
     digest: packageDigest(files),
     installedAt: context.deps.clock.now(),
   }

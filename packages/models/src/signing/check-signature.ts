@@ -4,12 +4,13 @@ import { MANIFEST_BYTES_MAX, MANIFEST_FILE_NAME } from '@soma/spec'
 import type { StoredBlob } from '@soma/store'
 import type { InstallContext, StagedFiles } from '../install/deps.ts'
 import type { Target } from '../install/resolve.ts'
+import type { InstalledModel } from '../ports.ts'
 import { wantedPaths } from '../package/select.ts'
 import { type Judgement, judge, statementOf } from './judge.ts'
 import { readKeyRing } from './key-ring.ts'
 import { BUNDLE_BYTES_MAX } from './limits.ts'
 import { type KeptSignature, SIGNATURE_FILE_NAMES } from './signature-files.ts'
-import { signedFiles } from './verdict.ts'
+import { signatureVerdict, signedFiles } from './verdict.ts'
 
 /** The files of a package without its signature, and that. */
 export interface CheckedSignature {
@@ -24,10 +25,10 @@ export interface CheckedSignature {
  * @throws {SomaError} `package/unsigned`, `package/bad-signature`.
  */
 export async function checkSignature(context: InstallContext, target: Target, staged: StagedFiles): Promise<CheckedSignature> {
-  const policy = context.deps.settings().signatures ?? 'off'
+  const policy = policyOf(context)
   const folder = signatureFolder(staged)
   if (folder === undefined) {
-    applyPolicy(context, policy, null)
+    applyRuling(context, rule(context, null))
     return { files: staged, signature: null }
   }
   const signatureFiles = new Set(SIGNATURE_FILE_NAMES.map((name) => posix.join(folder, name)))
@@ -39,7 +40,7 @@ export async function checkSignature(context: InstallContext, target: Target, st
     const wanted = wantedPaths(context.input.include)
     const mayLack = (path: string): boolean => absent.has(posix.join(folder, path)) || !wanted(posix.join(folder, path))
     const signed = { files: signedFiles(files, null), mayLack }
-    applyPolicy(context, policy, judge(Object.values(bundles), signed, readKeyRing(context.deps.store)))
+    applyRuling(context, rule(context, judge(Object.values(bundles), signed, readKeyRing(context.deps.store))))
   }
   const files = policy === 'off' ? unsigned : withoutIgnored(unsigned, folder, Object.values(bundles))
   return { files, signature: { bundles, manifest: await readManifestText(context, unsigned.get(posix.join(folder, MANIFEST_FILE_NAME))) } }
@@ -81,22 +82,39 @@ async function readManifestText({ deps }: InstallContext, blob: StoredBlob | und
   return Buffer.concat(await Array.fromAsync(deps.store.blobs.read(blob.digest))).toString('utf8')
 }
 
-type Policy = 'off' | 'warn' | 'enforce'
+/** What the policy says of a package: to warn of it, or not to install it. */
+export interface Ruling {
+  readonly warning?: string
+  readonly refusal?: SomaError
+}
 
-function applyPolicy(context: InstallContext, policy: Policy, judgement: Judgement | null): void {
-  if (policy === 'off' || judgement?.status === 'ok') return
+/** Of a package that is installed already, maybe under another policy: by the signature that was kept, and the keys trusted today. */
+export function ruleOnInstalled(context: InstallContext, model: InstalledModel): Ruling {
+  return policyOf(context) === 'off' ? {} : rule(context, signatureVerdict(model, readKeyRing(context.deps.store)))
+}
+
+/** @throws {SomaError} `package/unsigned`, `package/bad-signature`. */
+export function applyRuling({ report }: InstallContext, { warning, refusal }: Ruling): void {
+  if (refusal) throw refusal
+  if (warning !== undefined) report({ type: 'warning', message: warning })
+}
+
+function policyOf({ deps }: InstallContext): 'off' | 'warn' | 'enforce' {
+  return deps.settings().signatures ?? 'off'
+}
+
+function rule(context: InstallContext, judgement: Judgement | null): Ruling {
+  const policy = policyOf(context)
+  if (policy === 'off' || judgement?.status === 'ok') return {}
   const { reference } = context.input
-  if (judgement?.status === 'bad')
-    throw new SomaError('package/bad-signature', `the signature of ${reference} is wrong: ${judgement.reason}; do not trust this package`, {
-      details: { reference, reason: judgement.reason, signers: judgement.signers },
-    })
+  if (judgement?.status === 'bad') {
+    const details = { reference, reason: judgement.reason, signers: judgement.signers }
+    const message = `the signature of ${reference} is wrong: ${judgement.reason}; do not trust this package`
+    return { refusal: new SomaError('package/bad-signature', message, { details }) }
+  }
   const what = judgement ? `the signature of ${reference} cannot be relied on: ${judgement.reason}` : `${reference} is not signed`
-  if (policy === 'warn') return context.report({ type: 'warning', message: what })
-  throw new SomaError(
-    'package/unsigned',
-    `${what}; import and trust the signer’s key (soma key import), or set install.signatures to warn`,
-    {
-      details: { reference, reason: judgement?.reason ?? 'no signature', signers: judgement?.signers ?? [] },
-    },
-  )
+  if (policy === 'warn') return { warning: what }
+  const details = { reference, reason: judgement?.reason ?? 'no signature', signers: judgement?.signers ?? [] }
+  const message = `${what}; import and trust the signer’s key (soma key import), or set install.signatures to warn`
+  return { refusal: new SomaError('package/unsigned', message, { details }) }
 }

@@ -6,6 +6,8 @@ import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
 import fc from 'fast-check'
 import { Machine } from '../exchange/test-exchange.ts'
+import { signFiles } from './sign-model.ts'
+import { TestKeys, digestsOf } from './test-keys.ts'
 
 const files = { 'README.md': '# A model', LICENSE: 'MIT', 'tokens.txt': 'a b c' }
 type Policy = 'off' | 'warn' | 'enforce'
@@ -181,6 +183,50 @@ describe('the signature policy', () => {
     await machine.run('model.pack', { model: 'part', path: machine.path('own.axon') })
     await machine.run('model.install', { reference: `file/${machine.path('own.axon')}`, name: 'again' })
     assert.deepEqual((await machine.calls.call('model.show', { model: 'again' })).signers[0]?.name, 'own')
+  })
+})
+
+describe('the signature policy, of what is installed already', () => {
+  it('is asked again: what came in under a laxer one has to pass the present one', async () => {
+    await using publisher = await Machine.create()
+    await using machine = await Machine.create()
+    const { folder, publicPem } = await signedFolder(publisher)
+    const install = async (signatures: Policy) => {
+      Object.assign(machine.config.install, { signatures })
+      return machine.run('model.install', { reference: `file/${folder}`, name: 'got' })
+    }
+    const warnings = ({ events }: Awaited<ReturnType<typeof install>>) => events.filter(({ type }) => type === 'warning').length
+    await install('off')
+    await machine.calls.call('model.pin', { model: 'got' })
+    const warned = await install('warn')
+    assert.deepEqual([warned.output.alreadyInstalled, warnings(warned)], [true, 1])
+    await assert.rejects(install('enforce'), { code: 'package/unsigned' })
+    assert.equal((await machine.calls.call('model.show', { model: 'got' })).model.name, 'got')
+    await machine.calls.call('key.import', { name: 'them', publicPem })
+    const { output } = await install('enforce')
+    assert.deepEqual([output.alreadyInstalled, output.model.pinned], [true, true])
+  })
+
+  it('is asked of the whole where the package is a part of what was signed, and says that the signature is not kept', async () => {
+    await using publisher = await Machine.create()
+    await using machine = await Machine.create()
+    using keys = new TestKeys()
+    const key = keys.create('them')
+    const { folder } = await signedFolder(publisher)
+    const outer = machine.path('outer')
+    await cp(folder, join(outer, 'inner'), { recursive: true, filter: (path) => !path.endsWith('.sig') })
+    const names = (await readdir(join(outer, 'inner'))).map((name) => `inner/${name}`)
+    const texts = Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, await readFile(join(outer, name), 'utf8')] as const)),
+    )
+    for (const [name, bundle] of Object.entries(signFiles(key.signing, 'm', digestsOf(texts)))) await writeFile(join(outer, name), bundle)
+    await machine.calls.call('key.import', { name: 'them', publicPem: key.pem })
+    Object.assign(machine.config.install, { signatures: 'enforce' })
+    for (const _time of ['first', 'again']) {
+      const { events } = await machine.run('model.install', { reference: `file/${outer}`, name: 'got' })
+      assert.ok(events.some((event) => event.type === 'warning' && /does not fit the installed files/.test(event.message)))
+    }
+    assert.deepEqual((await machine.calls.call('model.show', { model: 'got' })).signers, [])
   })
 })
 

@@ -1,8 +1,18 @@
 import { z } from 'zod'
 import { KnowledgeSchema } from '../package/v1/knowledge.ts'
 import { defineCall } from './define-call.ts'
-import { InstallEvent, ModelSummary, Reference, installErrors, readFiles, readsOf, sourceErrors, writeFiles } from './model.ts'
-import { BlobDigestSchema, ByteCount, ModelName, Timestamp } from './values.ts'
+import {
+  InstallEvent,
+  ModelSummary,
+  Reference,
+  installErrors,
+  readFiles,
+  readsOf,
+  sourceErrors,
+  unsafeModels,
+  writeFiles,
+} from './model.ts'
+import { BlobDigestSchema, ByteCount, ModelName, Timestamp, isSet } from './values.ts'
 
 const Hit = z.strictObject({
   reference: z.string(),
@@ -88,6 +98,7 @@ export const modelRegister = defineCall({
   input: z.strictObject({
     reference: z.string().min(1).max(4096).describe('A reference, or the name of an installed model'),
     name: ModelName.optional(),
+    allowUnsafe: z.boolean().default(false).describe('As for model.install'),
   }),
   events: InstallEvent,
   output: z.strictObject({
@@ -98,10 +109,11 @@ export const modelRegister = defineCall({
     reason: z.string(),
     knowledge: KnowledgeSchema.nullable(),
   }),
-  right: ({ name, reference }) => [
+  right: ({ name, reference, allowUnsafe }) => [
     { resource: `model/${name ?? ''}`, right: 'install' },
     { resource: `model/${name ?? ''}`, right: 'load' },
     ...readsOf(reference),
+    ...(isSet(allowUnsafe) ? [unsafeModels] : []),
   ],
   mutates: true,
   http: 'POST /v1/models/register',

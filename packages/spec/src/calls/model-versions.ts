@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { defineCall } from './define-call.ts'
-import { InstallEvent, ModelSummary, installErrors, readsOf, Reference } from './model.ts'
+import { InstallEvent, ModelSummary, installErrors, readsOf, Reference, unsafeModels } from './model.ts'
 import { BlobDigestSchema, ByteCount, ModelName, Nothing, Timestamp, isSet } from './values.ts'
 
 const Outdated = z.strictObject({
@@ -60,7 +60,7 @@ export const modelUpdate = defineCall({
   right: ({ model, to, allowUnsafe }) => [
     { resource: `model/${model}`, right: 'install' },
     ...readsOf(to ?? ''),
-    ...(isSet(allowUnsafe) ? [{ resource: 'host/unsafe-models', right: 'install' } as const] : []),
+    ...(isSet(allowUnsafe) ? [unsafeModels] : []),
   ],
   mutates: true,
   http: 'POST /v1/models/{model}/update',

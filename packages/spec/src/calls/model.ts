@@ -11,7 +11,7 @@ export const readFiles: Need = { resource: 'host/files', right: 'read' }
 /** Who has the daemon write files of its machine needs this. */
 export const writeFiles: Need = { resource: 'host/files', right: 'manage' }
 /** Who installs what the safety checks refuse needs this, too; the audit log has it. */
-const unsafeModels: Need = { resource: 'host/unsafe-models', right: 'install' }
+export const unsafeModels: Need = { resource: 'host/unsafe-models', right: 'install' }
 
 export const Reference = z.string().min(3).max(4096)
 

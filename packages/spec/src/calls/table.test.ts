@@ -105,6 +105,11 @@ test('an unsafe install, and a repair, need rights of their own', () => {
     'source/npm:read',
     'host/unsafe-models:install',
   ])
+  assert.deepEqual(needs('model.register', { reference: 'ocr', name: 'ocr', allowUnsafe: true }), [
+    'model/ocr:install',
+    'model/ocr:load',
+    'host/unsafe-models:install',
+  ])
   assert.deepEqual(needs('model.update', { model: 'ocr', allowUnsafe: true }), ['model/ocr:install', 'host/unsafe-models:install'])
   assert.deepEqual(needs('model.verify', { model: 'ocr', repair: false }), ['model/ocr:read'])
   assert.deepEqual(needs('model.verify', { model: 'ocr', repair: true }), ['model/ocr:read', 'model/ocr:install'])

@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = '0edefda1beef4ea0930d7e94a9f7de5176d1cf50f029e61525646fc1e296e924'
+export const CALLS_DIGEST = '327f5263102e37bc0855d5ac6f872f3c25947581700dff4c2bd5963e46ea996e'

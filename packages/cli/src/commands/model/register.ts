@@ -9,6 +9,7 @@ import { watch } from './watch.ts'
 
 interface Options {
   readonly name?: string
+  readonly allowUnsafe?: boolean
   readonly verbose?: boolean
 }
 
@@ -19,11 +20,16 @@ export const command = defineCommand<[reference: string], Options>({
     void command
       .argument('<reference>', 'as for `soma model install`, or the name of an installed model')
       .option('--name <name>', 'name to install it under')
+      .option('--allow-unsafe', 'install pickles that would run more than loading weights needs; audited')
       .option('--verbose', 'also a line for each file that is checked, or was on this disk already'),
   candidates: ['models'],
-  async run(ctx, { args: [reference], options: { name, verbose = false } }) {
+  async run(ctx, { args: [reference], options: { name, allowUnsafe, verbose = false } }) {
     const client = await ctx.connect()
-    const input = { reference: expandReference(reference, process.cwd()), ...(name !== undefined && { name }) }
+    const input = {
+      reference: expandReference(reference, process.cwd()),
+      ...(name !== undefined && { name }),
+      ...(allowUnsafe && { allowUnsafe }),
+    }
     const output = await watch(ctx, client.stream('model.register', input, { signal: ctx.signal }), { verbose })
     const { paint } = ctx.terminal
     ctx.show(output, ({ model, ready, reason, knowledge }) => [
