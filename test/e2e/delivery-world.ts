@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type ErrorCode, type JsonValue, errorCodes } from '@soma/core'
+import { type ErrorCode, errorCodes } from '@soma/core'
 import type { Soma } from '@soma/sdk'
 import type { Config } from '@soma/spec'
 import { type FaultyServer, type HubModel, createFaultyServer, huggingFaceHub } from '@soma/testkit/server'
@@ -107,7 +107,7 @@ export class DeliveryWorld implements AsyncDisposable {
     return (await this.owner.model.list()).models.map(({ name }) => name)
   }
 
-  async set(key: keyof Config['install'], value: JsonValue): Promise<void> {
+  async set(key: keyof Config['install'], value: boolean | string | string[]): Promise<void> {
     await this.owner.system.configure({ set: { [`install.${key}`]: value } })
   }
 

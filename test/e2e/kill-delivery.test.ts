@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import test from 'node:test'
 import { type Rng, createSeededRng, randomInteger } from '@soma/core'
 import type { Soma } from '@soma/sdk'
+import type { InstallEvent } from '@soma/spec'
 import { writeSafetensors } from '@soma/testkit/formats'
 import { drips } from '@soma/testkit/server'
 import { MIB, outputOf } from './attack.ts'
@@ -126,15 +127,11 @@ async function round(
 }
 
 /** @returns whether the daemon said that it is done. */
-async function install(
-  soma: Soma,
-  reference: string,
-  onEvent: (event: { type: string } & Record<string, never>) => void,
-): Promise<boolean> {
+async function install(soma: Soma, reference: string, onEvent: (event: InstallEvent) => void): Promise<boolean> {
   const stream = soma.model.install({ reference, name: 'shards' })
   stream.output.catch(() => undefined)
   try {
-    for await (const event of stream) onEvent(event as never)
+    for await (const event of stream) onEvent(event)
     await stream.output
     return true
   } catch {
