@@ -12,7 +12,6 @@ export { type SafetensorsHeader, type SafetensorsTensor, readSafetensorsHeader }
 export { type ShardIndex, checkShard, checkShardFiles, isShardIndexPath, readShardIndex } from './safetensors/shard-index.ts'
 export { type ByteReader, bytesReader, openFileReader } from './reader.ts'
 export { type Position, type YamlOptions, type YamlText, parseYaml } from './yaml/yaml.ts'
-export { spdxLicence } from './config/licence.ts'
 export { type PickleScan, type PickleScanOptions, scanPickle } from './pickle/scan.ts'
 export type { PickleFinding } from './pickle/machine.ts'
 export { inspectPickleFile, isPicklePath } from './torch/pickle-file.ts'

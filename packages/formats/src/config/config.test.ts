@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
 import { bytesReader } from '../reader.ts'
-import { readLicence, spdxLicence } from './licence.ts'
+import { readLicence } from './licence.ts'
 import { type ModelCard, readModelCard } from './model-card.ts'
 import { type ModelConfig, readModelConfig } from './model-config.ts'
 import { taskName, taskOfClasses } from './task-names.ts'
@@ -164,20 +164,5 @@ describe('licences', () => {
     }
     for (const [id, text] of Object.entries(texts)) assert.equal(await readLicence(reader(text)), id)
     assert.equal(await readLicence(reader('All rights reserved.')), null)
-  })
-
-  it('are written as SPDX does where it has them', () => {
-    const expected: Readonly<Record<string, string>> = {
-      'apache-2.0': 'Apache-2.0',
-      mit: 'MIT',
-      'cc-by-nc-4.0': 'CC-BY-NC-4.0',
-      'cc-by-sa-3.0': 'CC-BY-SA-3.0',
-      'bsd-3-clause': 'BSD-3-Clause',
-      'gpl-3.0': 'GPL-3.0-only',
-      llama3: 'llama3',
-      'MIT OR Apache-2.0': 'MIT OR Apache-2.0',
-      'My own licence': 'My own licence',
-    }
-    for (const [text, id] of Object.entries(expected)) assert.equal(spdxLicence(text), id)
   })
 })

@@ -1,5 +1,6 @@
 import { isSomaError } from '@soma/core'
-import { readLicence, spdxLicence } from '../config/licence.ts'
+import { licenceOf } from '@soma/spec'
+import { readLicence } from '../config/licence.ts'
 import { type ModelCard, readModelCard } from '../config/model-card.ts'
 import { type ModelConfig, readModelConfig } from '../config/model-config.ts'
 import { taskName } from '../config/task-names.ts'
@@ -78,7 +79,7 @@ function pipelineTask(pipeline: string): string | null {
 }
 
 /** Of the model's own file, the licence's text, the card, and what the source says, the first that says one. */
-export function licenceOf(documents: Documents, own: string | null | undefined, stated: string | undefined): string | null {
-  const licence = own ?? documents.licence ?? documents.card?.licence ?? stated
-  return licence === undefined || licence === null || licence.trim() === '' ? null : spdxLicence(licence)
+export function findLicence(documents: Documents, own: string | null | undefined, stated: string | undefined): string | null {
+  const said = [own, documents.licence, documents.card?.licence, stated]
+  return said.map((licence) => licenceOf(licence ?? undefined)).find((licence) => licence !== undefined) ?? null
 }

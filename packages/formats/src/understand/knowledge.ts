@@ -1,5 +1,5 @@
 import type { Knowledge } from '@soma/spec'
-import { type Documents, licenceOf, tasksOf } from './documents.ts'
+import { type Documents, findLicence, tasksOf } from './documents.ts'
 import { CONTEXT_LENGTHS, WARNINGS_MAX, WARNING_LENGTH_MAX, WEIGHTS_OVERHEAD } from './limits.ts'
 import type { FileFacts, Recognition, UnderstandOptions } from './types.ts'
 
@@ -36,7 +36,7 @@ export function makeKnowledge(sources: Sources, stated: UnderstandOptions['state
     tokenizer: cut(main?.tokenizer ?? tokenizer?.className ?? tokenizerKind, 128),
     chatTemplate: main?.chatTemplate ?? documents.chatTemplate ?? tokenizer?.chatTemplate ?? null,
     tasks: tasksOf(documents, main?.task, stated.task).slice(0, 64),
-    licence: cut(licenceOf(documents, main?.licence, stated.licence), 1024),
+    licence: cut(findLicence(documents, main?.licence, stated.licence), 1024),
     summary: cut(card?.summary ?? null, 4096),
     languages: (card?.languages ?? []).map((language) => language.slice(0, 64)),
     requirements: { diskBytes: sources.diskBytes, memory: memoryOf(sources, bytesByType, contextLength) },

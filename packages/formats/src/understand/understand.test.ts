@@ -251,6 +251,13 @@ describe('understanding a package', () => {
     )
   })
 
+  it('takes the licence of whoever says one', async () => {
+    const stated = { licence: 'gpl-3.0' }
+    const card = '---\nlicense: unknown\n---\n'
+    const { knowledge } = await read({ 'model.safetensors': tinySafetensors(), 'README.md': card }, { stated })
+    assert.equal(knowledge.licence, 'GPL-3.0-only')
+  })
+
   it('ends when its signal is aborted', async () => {
     const options = { signal: AbortSignal.abort(new Error('enough')) }
     await assert.rejects(understand(packageOf({ 'm.gguf': llamaGguf() }), options))

@@ -1,6 +1,5 @@
 import { SomaError, isSomaError } from '@soma/core'
-import { spdxLicence } from '@soma/formats'
-import type { CallContext, CallEvent, CallOutput, ValidInput } from '@soma/spec'
+import { type CallContext, type CallEvent, type CallOutput, type ValidInput, licenceOf } from '@soma/spec'
 import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledModel } from '../ports.ts'
 import { summarise } from '../registry/summary.ts'
@@ -197,8 +196,8 @@ async function begin(context: InstallContext): Promise<{ readonly target: Target
 
 /** Refuses what the source itself calls refused before the first byte is fetched; what the files say is looked at later. */
 function checkStatedLicence({ deps }: InstallContext, { resolution, name }: Target): void {
-  const { licence } = resolution
-  if (licence !== undefined) checkLicence(spdxLicence(licence), deps.settings().licencesRefused ?? [], name)
+  const licence = licenceOf(resolution.licence)
+  if (licence !== undefined) checkLicence(licence, deps.settings().licencesRefused ?? [], name)
 }
 
 /** Of events of one kind about one file the latest says it all; every warning says something else. */

@@ -147,6 +147,15 @@ describe('a licence that the policy refuses', () => {
     assert.equal(await codeOf(test.install('test/m')), 'none')
   })
 
+  it('refuses it however the manifest spells it', async () => {
+    await using test = await TestInstall.create()
+    const text =
+      'apiVersion: v1\nkind: Model\nmetadata: {name: m, license: gpl-3.0}\nspec:\n  format: {type: onnx, files: [{path: m.onnx}]}\n'
+    test.source.serve('m', { 'manifest.yaml': text, 'm.onnx': arithmeticModel() })
+    test.licencesRefused = ['GPL-3.0-only']
+    assert.equal(await codeOf(test.install('test/m')), 'package/licence-refused')
+  })
+
   it('refuses it before the first byte when the source says it, but leaves what is installed', async () => {
     await using test = await TestInstall.create()
     test.source.serve('nc', { 'm.onnx': arithmeticModel() }, { licence: 'cc-by-nc-4.0' })

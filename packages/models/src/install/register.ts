@@ -1,5 +1,4 @@
-import { spdxLicence } from '@soma/formats'
-import { type Knowledge, publicReference } from '@soma/spec'
+import { type Knowledge, licenceOf, publicReference } from '@soma/spec'
 import { describePackage } from '../package/describe.ts'
 import { packageDigest } from '../package/file-set.ts'
 import { checkLicence } from '../package/licence-policy.ts'
@@ -67,7 +66,8 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
     },
     brought,
   )
-  const licence = manifest.metadata.license ?? null
+  // A manifest may spell it as it likes; the policy is not to be passed that way.
+  const licence = licenceOf(manifest.metadata.license) ?? null
   checkLicence(licence, context.deps.settings().licencesRefused ?? [], name)
   const roleOf = new Map(Object.entries(roles).map(([role, path]) => [path, role]))
   return {
@@ -97,7 +97,7 @@ function describeModel(context: InstallContext, { resolution, name, pin }: Targe
 function withWords(knowledge: Knowledge, { licence, task }: Target['resolution']): Knowledge {
   return {
     ...knowledge,
-    licence: knowledge.licence ?? (licence === undefined ? null : spdxLicence(licence)),
+    licence: knowledge.licence ?? licenceOf(licence) ?? null,
     tasks: knowledge.tasks.length > 0 || task === undefined ? knowledge.tasks : [task],
   }
 }

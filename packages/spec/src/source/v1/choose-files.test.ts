@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { chooseFiles } from './choose-files.ts'
-import { licenceOf, licenceOfText } from './licence.ts'
 import { nearestOf } from './nearest.ts'
 import { ggufVariant, suffixVariant } from './weights-file.ts'
 
@@ -205,27 +204,9 @@ test('slots of shards, indexes and external data are those of the whole', () => 
   assert.deepEqual(slot('onnx/decoder_model_merged_q4f16.onnx_data_1'), { slot: 'onnx/decoder_model_merged.onnx', variant: 'q4f16' })
 })
 
-test('licences are written as SPDX writes them, where it knows them', () => {
-  assert.deepEqual(['apache-2.0', 'cc-by-nc-4.0', 'Apache License 2.0', 'llama3.1', 'unknown', ''].map(licenceOf), [
-    'Apache-2.0',
-    'CC-BY-NC-4.0',
-    'Apache-2.0',
-    'llama3.1',
-    undefined,
-    undefined,
-  ])
-})
-
 test('the nearest names are a few letters off, best first', () => {
   assert.deepEqual(nearestOf('q4_k_n', ['Q4_K_M', 'Q4_K_S', 'Q8_0', 'F16']), ['Q4_K_M', 'Q4_K_S'])
   assert.deepEqual(nearestOf('', ['main']), ['main'])
   assert.deepEqual(nearestOf('voi', new Set(['voice', 'x'])), ['voice'])
   assert.deepEqual(nearestOf('completely-different', ['voice']), [])
-})
-
-test('licences are known by their text, or named by its first line', () => {
-  assert.equal(licenceOfText('                 Apache License\n           Version 2.0, January 2004\n'), 'Apache-2.0')
-  assert.equal(licenceOfText('MIT License\n\nCopyright'), 'MIT')
-  assert.equal(licenceOfText('\nLLAMA 3.2 COMMUNITY LICENSE AGREEMENT\nmore'), 'LLAMA 3.2 COMMUNITY LICENSE AGREEMENT')
-  assert.equal(licenceOfText('Hello'), undefined)
 })
