@@ -27,13 +27,15 @@ test('secrets are hidden by key, by shape, inside URLs and inside causes', () =>
       apiKey: 'k',
       headers: { Cookie: 'c', accept: 'x' },
       url: 'https://me:pass@host/path',
+      reference: 'url/https://host/m.onnx?v=1&access_token=hush&X-Amz-Signature=hush#sha256=ab',
       token: undefined,
       text: `got soma_0123456789abcdef_${'A'.repeat(43)} back`,
       error: new SomaError('internal', 'outer', { cause: new Error('password in soma_0123456789abcdef_SECRET') }),
     }),
   )
   const text = JSON.stringify(record)
-  for (const secret of ['abc.def', '"k"', '"c"', 'pass@', 'AAAA', '_SECRET']) assert.ok(!text.includes(secret), secret)
+  for (const secret of ['abc.def', '"k"', '"c"', 'pass@', 'hush', 'AAAA', '_SECRET']) assert.ok(!text.includes(secret), secret)
+  assert.ok(text.includes('?v=1&access_token=[redacted]&X-Amz-Signature=[redacted]#sha256=ab'))
   assert.ok(
     text.includes('https://me:[redacted]@host/path') && text.includes('"accept":"x"') && text.includes('soma_0123456789abcdef_[redacted]'),
   )

@@ -50,8 +50,9 @@ export function createLog(options: LogOptions): Log {
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog }
 
 const secretKey = /token|secret|password|passphrase|authorization|api[-_]?key|cookie|credential/i
-/** Bearer tokens, our own tokens, and the password of a URL. */
-const secretText = /(bearer\s+)[^\s"']+|(soma_[0-9a-z]{16}_)[\w-]+|(:\/\/[^/\s:@]*:)[^@\s/]+(?=@)/gi
+/** Bearer tokens, our own tokens, and of a URL the password and the parameters that are one. */
+const secretText =
+  /(bearer\s+)[^\s"']+|(soma_[0-9a-z]{16}_)[\w-]+|(:\/\/[^/\s:@]*:)[^@\s/]+(?=@)|([?&](?:[\w-]*(?:token|secret|password|credential|signature)|api[-_]?key|key|sig)=)[^&\s"'#]+/gi
 const REDACTED = '[redacted]'
 /** Deeper values are printed as `[…]`: a log line is for reading, and cyclic values must end. */
 const REDACT_DEPTH_MAX = 8
@@ -89,9 +90,9 @@ function redactEntries(entries: Array<[string, unknown]>, depth: number): Record
 }
 
 function redactText(text: string): string {
-  return text.replace(
-    secretText,
-    (_match, bearer: string | undefined, token: string | undefined, url: string | undefined) =>
-      `${bearer ?? token ?? url ?? ''}${REDACTED}`,
-  )
+  return text.replace(secretText, (_match, ...found: unknown[]) => {
+    // Each alternative has one group, which stays.
+    const [kept = ''] = found.filter((group) => typeof group === 'string')
+    return `${kept}${REDACTED}`
+  })
 }

@@ -77,12 +77,15 @@ test('a broken source is left out and named in the log, and the daemon starts', 
     'version.js': sourceText('newer', 'sourceVersion: 2'),
     'lacks.js': sourceText('lacks', 'download: undefined'),
     'open.js': sourceText('open'),
+    'open-folder/index.js': sourceText('open-folder'),
   }
   const { options, logged } = await homeWith(t, files)
   await chmod(join(options.paths.sources, 'open.js'), 0o666)
+  await chmod(join(options.paths.sources, 'open-folder'), 0o777)
   const soma = await createSoma(options)
   const refused = asOwner(soma).stream('model.install', { reference: 'open/x' })
   await assert.rejects(Promise.all([Array.fromAsync(refused), refused.output]), { code: 'source/invalid-reference' })
   await soma.stop()
-  assert.deepEqual(new Set(logged.map(({ fields }) => String(fields['file']).split('/').at(-1))), new Set(Object.keys(files)))
+  const named = logged.map(({ fields }) => String(fields['file']).slice(options.paths.sources.length + 1))
+  assert.deepEqual(new Set(named), new Set(Object.keys(files)))
 })

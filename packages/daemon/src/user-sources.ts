@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Log, SomaError } from '@soma/core'
 import { type CreateUserSource, type Source, type SourceDeps, sourceTools } from '@soma/spec'
@@ -22,7 +22,8 @@ export async function importUserSources(folder: string, log: Log): Promise<UserS
   const found: UserSourceFile[] = []
   for (const file of sourceFiles(folder)) {
     try {
-      checkOwner(file)
+      const real = realpathSync(file)
+      for (const path of new Set([folder, dirname(file), dirname(real), real])) checkOwner(path)
       const module: unknown = await import(pathToFileURL(file).href)
       found.push({ file, create: createSourceOf(module, file) })
     } catch (error) {
@@ -63,12 +64,12 @@ function sourceFiles(folder: string): string[] {
     })
 }
 
-/** What the daemon runs must be writable by nobody else. */
-function checkOwner(file: string): void {
-  const { uid, mode } = statSync(file)
+/** What the daemon runs must be writable by nobody else, nor the folders in which another file could take its place. */
+function checkOwner(path: string): void {
+  const { uid, mode } = statSync(path)
   const own = process.getuid?.() ?? uid
   if ((uid === own || uid === 0) && (mode & 0o022) === 0) return
-  throw new SomaError('config/invalid', `${file} can be written by others than you; chmod go-w it`, { details: { file } })
+  throw new SomaError('config/invalid', `${path} can be written by others than you; chmod go-w it`, { details: { path } })
 }
 
 function createSourceOf(module: unknown, file: string): CreateUserSource {

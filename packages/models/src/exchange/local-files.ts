@@ -34,7 +34,7 @@ export async function checkTarget(path: string, own: string): Promise<string> {
   const absolute = checkAbsolute(path)
   try {
     const target = join(await realpath(dirname(absolute)), basename(absolute))
-    if (!relative(await realpath(own), target).startsWith('..'))
+    if (!/^\.\.(\/|$)/.test(relative(await realpath(own), target)))
       throw new SomaError('file/unwritable', `${path} is inside Soma's own data; choose a path elsewhere`, { details: { path } })
     return target
   } catch (error) {

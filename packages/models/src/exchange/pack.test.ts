@@ -79,6 +79,7 @@ describe('model.pack', () => {
     await assert.rejects(pack(machine.path('no', 'folder')), { code: 'file/unwritable' })
     await assert.rejects(pack('relative.axon'), { code: 'call/invalid-input' })
     await assert.rejects(pack(join(machine.store.directory, 'soma.sqlite'), true), { code: 'file/unwritable' })
+    await assert.rejects(pack(join(machine.store.directory, '..m.axon')), { code: 'file/unwritable' })
     await symlink(machine.store.directory, machine.path('link'))
     await assert.rejects(pack(machine.path('link', 'soma.sqlite'), true), { code: 'file/unwritable' })
     await unlink(machine.path('link'))

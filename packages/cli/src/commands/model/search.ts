@@ -38,6 +38,7 @@ export const command = defineCommand<[words: readonly string[]], Options>({
     const output = await client.call('model.search', input, { signal: ctx.signal })
     ctx.show(output, ({ hits }) => {
       if (hits.length > 0) return formatTable(hits, columns(ctx), ctx.terminal)
+      if (output.sources.length === 0) return ['no source that can be searched is set up; see soma source list']
       return [failed(output) ? 'no source answered' : `nothing found for "${inline(input.query)}"`]
     })
     noteFailures(output, ctx)
