@@ -6,6 +6,7 @@ import { createExchangeHandlers } from './exchange/create-exchange-handlers.ts'
 import { createInstallHandlers } from './install/create-install-handlers.ts'
 import type { Running } from './ports.ts'
 import { createRegistry } from './registry/registry.ts'
+import { suggestOnlyVisible } from './registry/visible-names.ts'
 import type { EngineEntry } from './runtime/engine-connection.ts'
 import { createRuntimeHandlers } from './runtime/handlers.ts'
 import { type ProcessStatus, Runtime, type RuntimeDeps } from './runtime/runtime.ts'
@@ -78,7 +79,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
   const stopping = new AbortController()
   let warm: Promise<void> | undefined
   return {
-    handlers: { ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime) },
+    handlers: suggestOnlyVisible({ ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime) }),
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),

@@ -16,7 +16,7 @@ export type {
   UnaryHandler,
 } from './calls/handler.ts'
 export type { KeySummary } from './calls/key.ts'
-export { type InstallEvent, type ModelSummary, readsOf } from './calls/model.ts'
+export { type InstallEvent, type ModelSummary, readsOf, unsafeModels } from './calls/model.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,

@@ -23,7 +23,9 @@ export function formatError(error: SomaError, paint: Paint): string {
  * The code table's sentences after the one that says what happened, unless the message says it already. What the details hold
  * is for programs: for people it is in the message.
  */
-function nextStep({ code, message }: SomaError): string | undefined {
+function nextStep({ code, message, retryable }: SomaError): string | undefined {
+  // Some of a code that passes do not: `Try again later` would be wrong then.
+  if (errorCodes[code].retryable && !retryable) return undefined
   const [, ...sentences] = errorCodes[code].summary.split(/(?<=\.)\s+/)
   const next = sentences.filter((sentence) => !sentence.startsWith('The details ')).join(' ') || undefined
   const command = /`([^`]+)`/.exec(next ?? '')?.[1]

@@ -74,10 +74,14 @@ function checkResolution({ artifacts, reference }: Resolution, found: Resolution
     })
   const fetched = artifacts.filter(({ localPath }) => localPath === undefined)
   if (fetched.length > ARTIFACTS_MAX)
-    throw new SomaError('resource/exhausted', `${reference} has ${fetched.length} files to fetch; at most ${ARTIFACTS_MAX} are`, {
-      details: { reference, files: fetched.length, filesMax: ARTIFACTS_MAX },
-      retryable: false,
-    })
+    throw new SomaError(
+      'resource/exhausted',
+      `${reference} has ${fetched.length} files to fetch; at most ${ARTIFACTS_MAX} are: choose some with --include`,
+      {
+        details: { reference, files: fetched.length, filesMax: ARTIFACTS_MAX },
+        retryable: false,
+      },
+    )
   const byKey = new Map(fetched.map((artifact) => [artifact.key, artifact]))
   const other = fetched.find((artifact) => !promisesEqual(artifact, byKey.get(artifact.key) ?? artifact))
   if (other)

@@ -1,8 +1,8 @@
 import { posix } from 'node:path'
 import { SomaError } from '@soma/core'
 import { MANIFEST_BYTES_MAX, MANIFEST_FILE_NAME } from '@soma/spec'
-import type { StoredBlob } from '@soma/store'
-import type { InstallContext, StagedFiles } from '../install/deps.ts'
+import type { Store, StoredBlob } from '@soma/store'
+import type { InstallContext, InstallSettings, StagedFiles } from '../install/deps.ts'
 import type { Target } from '../install/resolve.ts'
 import type { InstalledModel } from '../ports.ts'
 import { wantedPaths } from '../package/select.ts'
@@ -88,22 +88,31 @@ export interface Ruling {
   readonly refusal?: SomaError
 }
 
+/** What is needed to rule: the policy, the keys, and what the package is called. */
+interface RulingContext {
+  readonly deps: { readonly store: Pick<Store, 'records'>; readonly settings: () => Pick<InstallSettings, 'signatures'> }
+  readonly input: { readonly reference: string }
+}
+
 /** Of a package that is installed already, maybe under another policy: by the signature that was kept, and the keys trusted today. */
-export function ruleOnInstalled(context: InstallContext, model: InstalledModel): Ruling {
+export function ruleOnInstalled(context: RulingContext, model: InstalledModel): Ruling {
   return policyOf(context) === 'off' ? {} : rule(context, signatureVerdict(model, readKeyRing(context.deps.store)))
 }
 
 /** @throws {SomaError} `package/unsigned`, `package/bad-signature`. */
-export function applyRuling({ report }: InstallContext, { warning, refusal }: Ruling): void {
+export function applyRuling(
+  { report }: { readonly report: (event: { readonly type: 'warning'; readonly message: string }) => void },
+  { warning, refusal }: Ruling,
+): void {
   if (refusal) throw refusal
   if (warning !== undefined) report({ type: 'warning', message: warning })
 }
 
-function policyOf({ deps }: InstallContext): 'off' | 'warn' | 'enforce' {
+function policyOf({ deps }: RulingContext): 'off' | 'warn' | 'enforce' {
   return deps.settings().signatures ?? 'off'
 }
 
-function rule(context: InstallContext, judgement: Judgement | null): Ruling {
+function rule(context: RulingContext, judgement: Judgement | null): Ruling {
   const policy = policyOf(context)
   if (policy === 'off' || judgement?.status === 'ok') return {}
   const { reference } = context.input

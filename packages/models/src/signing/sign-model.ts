@@ -4,6 +4,7 @@ import type { Store } from '@soma/store'
 import type { InstalledModel } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
+import { modelToChange } from '../versions/may-follow.ts'
 import { blobsOf } from '../versions/replacement.ts'
 import { preAuthEncoding, writeBundle } from './bundle.ts'
 import { findKey } from './key-handlers.ts'
@@ -22,7 +23,7 @@ export interface SignDeps {
 /** The handler of `model.sign`. A model has one signer; who signs it anew takes the place of the one before. */
 export function signModel(deps: SignDeps, input: ValidInput<'model.sign'>, ctx: CallContext): CallOutput<'model.sign'> {
   const { store, registry } = deps
-  const model = registry.get(input.model)
+  const model = modelToChange(registry, input.model, ctx)
   const known = findKey(readKeyRing(store), input.key)
   if (!known.canSign)
     throw new SomaError('key/not-found', `only the public half of key ${known.name} is here; sign with a key that soma key create made`, {

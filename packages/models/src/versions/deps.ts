@@ -1,5 +1,6 @@
 import type { Clock, Log } from '@soma/core'
 import type { Store } from '@soma/store'
+import type { InstallSettings } from '../install/deps.ts'
 import type { Running } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 
@@ -16,7 +17,7 @@ export interface VersionDeps {
 }
 
 /** Those of `install.*` that matter here. */
-export interface VersionSettings {
+export interface VersionSettings extends Pick<InstallSettings, 'signatures' | 'licencesRefused'> {
   /** Earlier versions kept of each model. */
   readonly keepVersions: number
   /** Never use the network. */

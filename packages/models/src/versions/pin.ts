@@ -5,13 +5,15 @@ import { PACKAGE_KIND } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { checkFiles } from './check-files.ts'
 import type { VersionDeps } from './deps.ts'
+import { modelToChange } from './may-follow.ts'
 import { blobsOf } from './replacement.ts'
 
 /** The handler of `model.pin`. */
-export function pinModel(deps: VersionDeps, input: ValidInput<'model.pin'>, { effects }: CallContext): CallOutput<'model.pin'> {
+export function pinModel(deps: VersionDeps, input: ValidInput<'model.pin'>, ctx: CallContext): CallOutput<'model.pin'> {
   const { registry, store } = deps
+  const { effects } = ctx
   const { pinned } = input
-  const model = registry.get(input.model)
+  const model = modelToChange(registry, input.model, ctx)
   if (model.pinned === pinned) return { model: summarise(model, deps) }
   checkFiles(store, model)
   const next = { ...model, pinned }

@@ -1,20 +1,25 @@
 import { type BlobDigest, SomaError } from '@soma/core'
-import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
+import { type CallContext, type CallOutput, type ValidInput, unsafeModels } from '@soma/spec'
+import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledModel } from '../ports.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
+import { applyRuling, ruleOnInstalled } from '../signing/check-signature.ts'
 import type { VersionDeps } from './deps.ts'
 import { checkFiles } from './check-files.ts'
+import { denied, modelToChange } from './may-follow.ts'
 import { checkUnpinned } from './pin.ts'
 import { blobsOf, replacementEffects } from './replacement.ts'
 
 /** The handler of `model.rollback`. The present version takes the place of the one that is gone back to: nothing is dropped. */
-export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>, { effects }: CallContext): CallOutput<'model.rollback'> {
+export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>, ctx: CallContext): CallOutput<'model.rollback'> {
   const { registry, settings } = deps
-  const present = registry.get(input.model)
+  const { effects } = ctx
+  const present = modelToChange(registry, input.model, ctx)
   const { name } = present
   checkUnpinned(present)
   const target = findVersion(deps, present, input.digest)
+  checkMayReturn(deps, target, ctx)
   checkFiles(deps.store, target)
   effects.require(() => {
     checkUnpinned(registry.get(name))
@@ -25,6 +30,15 @@ export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>,
   const [from, to] = [present.version, target.version]
   effects.emit({ name: 'model.installed', resource: `model/${name}`, data: eventData(target) })
   return { model: summarise(target, deps), from, to }
+}
+
+/** What was installed under another policy, or by somebody who may do more, does not come back past the policy of today. */
+function checkMayReturn(deps: VersionDeps, target: InstalledModel, ctx: CallContext): void {
+  const { name, reference, licence, manifest } = target
+  checkLicence(licence, deps.settings().licencesRefused ?? [], name)
+  applyRuling({ report: ({ message }) => ctx.log.warn(message) }, ruleOnInstalled({ deps, input: { reference } }, target))
+  if (manifest.spec.source?.['unsafe'] === true && !ctx.allows(unsafeModels.resource, unsafeModels.right))
+    throw denied(ctx, unsafeModels, `going back to the unsafe files of ${reference}`)
 }
 
 function findVersion({ registry }: VersionDeps, { name, digest: present }: InstalledModel, digest: BlobDigest | undefined): InstalledModel {

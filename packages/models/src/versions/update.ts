@@ -7,7 +7,7 @@ import { PACKAGE_KIND } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { type Changes, changesBetween, expectedChanges, includeOf } from './changes.ts'
 import type { VersionDeps } from './deps.ts'
-import { checkMayFollow } from './may-follow.ts'
+import { checkMayFollow, modelToChange } from './may-follow.ts'
 import { checkUnpinned } from './pin.ts'
 import { blobsOf } from './replacement.ts'
 
@@ -31,7 +31,7 @@ interface Running {
 
 async function update(deps: UpdateDeps, input: Input, { ctx, watched }: Running): Promise<Output> {
   const { registry, installer, store } = deps
-  const before = registry.get(input.model)
+  const before = modelToChange(registry, input.model, ctx)
   checkUnpinned(before)
   const wanted = wantedOf(before, input)
   checkMayFollow(wanted.reference, ctx)

@@ -109,12 +109,17 @@ export const modelRegister = defineCall({
     reason: z.string(),
     knowledge: KnowledgeSchema.nullable(),
   }),
-  right: ({ name, reference, allowUnsafe }) => [
-    { resource: `model/${name ?? ''}`, right: 'install' },
-    { resource: `model/${name ?? ''}`, right: 'load' },
-    ...readsOf(reference),
-    ...(isSet(allowUnsafe) ? [unsafeModels] : []),
-  ],
+  /** Without a source it is the name of an installed model: that one is loaded and described, whatever `name` says. */
+  right: ({ name, reference, allowUnsafe }) => {
+    const needs = readsOf(reference)
+    const resource = `model/${needs.length === 0 ? reference : (name ?? '')}`
+    return [
+      { resource, right: needs.length === 0 ? 'read' : 'install' },
+      { resource, right: 'load' },
+      ...needs,
+      ...(isSet(allowUnsafe) ? [unsafeModels] : []),
+    ]
+  },
   mutates: true,
   http: 'POST /v1/models/register',
   errors: [...installErrors, 'model/exists', 'model/not-found'],

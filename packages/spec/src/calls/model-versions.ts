@@ -75,7 +75,15 @@ export const modelRollback = defineCall({
   right: (input) => ({ resource: `model/${input.model}`, right: 'install' }),
   mutates: true,
   http: 'POST /v1/models/{model}/rollback',
-  errors: ['model/not-found', 'model/no-version', 'model/pinned', 'package/corrupt'],
+  errors: [
+    'model/not-found',
+    'model/no-version',
+    'model/pinned',
+    'package/corrupt',
+    'package/unsigned',
+    'package/bad-signature',
+    'package/licence-refused',
+  ],
 })
 
 export const modelPin = defineCall({

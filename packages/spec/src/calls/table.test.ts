@@ -105,11 +105,14 @@ test('an unsafe install, and a repair, need rights of their own', () => {
     'source/npm:read',
     'host/unsafe-models:install',
   ])
-  assert.deepEqual(needs('model.register', { reference: 'ocr', name: 'ocr', allowUnsafe: true }), [
+  assert.deepEqual(needs('model.register', { reference: 'npm/x', name: 'ocr', allowUnsafe: true }), [
     'model/ocr:install',
     'model/ocr:load',
+    'source/npm:read',
     'host/unsafe-models:install',
   ])
+  // The name of an installed model is what counts, and not what it would be called if it were to be installed.
+  assert.deepEqual(needs('model.register', { reference: 'secret', name: 'ocr' }), ['model/secret:read', 'model/secret:load'])
   assert.deepEqual(needs('model.update', { model: 'ocr', allowUnsafe: true }), ['model/ocr:install', 'host/unsafe-models:install'])
   assert.deepEqual(needs('model.verify', { model: 'ocr', repair: false }), ['model/ocr:read'])
   assert.deepEqual(needs('model.verify', { model: 'ocr', repair: true }), ['model/ocr:read', 'model/ocr:install'])
