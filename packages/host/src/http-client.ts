@@ -124,7 +124,8 @@ function redirectOf(reply: HttpReply, { method = 'GET' }: HttpRequest): string |
 function nextHop(hop: Hop, location: string): Hop {
   if (!URL.canParse(location, hop.url.href)) throw refused(hop.url, 'redirects to something that is not a URL')
   const url = new URL(location, hop.url)
-  if (url.protocol !== 'https:' && url.protocol !== hop.url.protocol) throw refused(hop.url, `redirects from https: to ${url.protocol}`)
+  if (url.protocol !== 'https:' && url.protocol !== hop.url.protocol)
+    throw refused(hop.url, `redirects from ${hop.url.protocol} to ${url.protocol}`)
   if (url.origin === hop.url.origin) return hopTo(url, hop, hop.headers)
   const { authorization: _, cookie: __, ...headers } = hop.headers
   const { cert: ___, key: ____, ...connection } = hop.connection ?? {}

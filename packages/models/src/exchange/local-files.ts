@@ -51,10 +51,12 @@ export function checkAbsolute(path: string): string {
 }
 
 /** What is at a path, or undefined when nothing is. */
-export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+export async function kindOf(path: string): Promise<'file' | 'folder' | 'device or pipe' | undefined> {
   const found = await stat(path).catch((error: unknown) => {
     if ((error as { code?: unknown }).code === 'ENOENT') return undefined
     throw fileError(error, 'file/unreadable', path)
   })
-  return found && (found.isDirectory() ? 'folder' : 'file')
+  if (!found) return undefined
+  if (found.isDirectory()) return 'folder'
+  return found.isFile() ? 'file' : 'device or pipe'
 }

@@ -54,7 +54,8 @@ export function archiveOf(model: InstalledModel, files: readonly OutgoingContent
 async function checkFree(target: string, { path, model, replace }: ValidInput<'model.pack'>): Promise<void> {
   const kind = await kindOf(target)
   if (kind === undefined || (kind === 'file' && replace)) return
-  const hint = kind === 'folder' ? `name a file in it, e.g. ${path.replace(/\/$/, '')}/${model}.axon` : 'choose another path, or replace it'
+  const inside = `name a file in it, e.g. ${path.replace(/\/$/, '')}/${model}.axon`
+  const hint = kind === 'folder' ? inside : `choose another path${kind === 'file' ? ', or replace it' : ''}`
   throw new SomaError('file/exists', `${path} is a ${kind} that exists; ${hint}`, { details: { path } })
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { constants, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { type BlobDigest, type Rng, SomaError, randomId } from '@soma/core'
@@ -53,7 +53,8 @@ function checkKind(path: string): 'tar' | 'tar.gz' | 'zip' {
 
 async function checkReadable(path: string): Promise<void> {
   try {
-    await using file = await open(path, 'r')
+    // A pipe would be waited for until somebody writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     if (!(await file.stat()).isFile()) throw new SomaError('file/unreadable', `${path} is not a file`, { details: { path } })
   } catch (error) {
     throw fileError(error, 'file/unreadable', path)
@@ -63,7 +64,7 @@ async function checkReadable(path: string): Promise<void> {
 async function checkEmpty(folder: string): Promise<void> {
   const kind = await kindOf(folder)
   if (kind === undefined || (kind === 'folder' && (await readdir(folder)).length === 0)) return
-  const what = kind === 'folder' ? 'is not empty' : 'is a file'
+  const what = kind === 'folder' ? 'is not empty' : `is a ${kind}`
   throw new SomaError('file/exists', `${folder} ${what}; unpack into a folder that is new or empty`, { details: { path: folder } })
 }
 

@@ -225,10 +225,11 @@ test('an upload that breaks in a piece goes on inside it where the registry kept
   assert.equal(sha256(server.blob()), sha256(large))
 })
 
-/** Uploads by the specification’s letter: what arrived of a piece counts, and GET says how much that is. Keeps the largest blob. */
+/** Uploads by the specification’s letter: what arrived of a piece counts, and GET says how much that is. Keeps the largest blob and the manifest. */
 async function keepingRegistry(t: TestContext) {
   let kept = Buffer.alloc(0)
   let largest = kept
+  let manifest = kept
   let receiving = Promise.resolve()
   const receive = async (request: IncomingMessage): Promise<void> => {
     for await (const chunk of request) kept = Buffer.concat([kept, chunk as Buffer])
@@ -239,11 +240,13 @@ async function keepingRegistry(t: TestContext) {
       response.writeHead(status, { location: '/v2/team/tiny/blobs/uploads/1', ...range }).end()
     }
     if (request.method === 'HEAD') return void response.writeHead(404).end()
-    if (request.method === 'GET') return answer(204)
-    if (request.method === 'POST') kept = Buffer.alloc(0)
+    const isManifest = request.url?.includes('/manifests/') === true
+    if (request.method === 'GET') return isManifest ? void response.end(manifest) : answer(204)
+    if (request.method === 'POST' || isManifest) kept = Buffer.alloc(0)
     const { method } = request
     receiving = receive(request).then(
       () => {
+        if (isManifest) manifest = kept
         if (kept.byteLength > largest.byteLength) largest = kept
         answer(method === 'PUT' ? 201 : 202)
       },
@@ -271,6 +274,25 @@ test('a registry that loses count of the bytes is an error, and not asked for ev
     const name = `127.0.0.1:${(server.address() as AddressInfo).port}/team/tiny`
     await assert.rejects(smallPieces(t)(pkg, name, watching()), failsWith('source/unavailable'))
     assert.equal(pieces, 1)
+  }
+})
+
+test('what says yes to everything and keeps nothing has published nothing; an upload that goes on nowhere is told', async (t) => {
+  const answers = {
+    yes: { status: 200, headers: { location: '/v2/team/tiny/blobs/uploads/1' } },
+    nowhere: { status: 202, headers: { location: 'http://[' } },
+  }
+  for (const [what, { status, headers }] of Object.entries(answers)) {
+    const server = createServer((request, response) => {
+      const found = request.method === 'HEAD' && what === 'nowhere' ? 404 : status
+      request.resume().on('end', () => response.writeHead(found, headers).end())
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close().closeAllConnections())
+    const name = `127.0.0.1:${(server.address() as AddressInfo).port}/team/tiny`
+    const expected = what === 'yes' ? failsWith('package/hash-mismatch') : failsWith('source/unavailable')
+    await assert.rejects(smallPieces(t)(tinyPackage(), name, watching()), expected, what)
   }
 })
 

@@ -95,8 +95,12 @@ async function putManifest(
   if (body.byteLength > MANIFEST_BYTES_MAX)
     throw new SomaError('call/too-large', `the package has too many files for one manifest of ${MANIFEST_BYTES_MAX} bytes`)
   const headers = { 'content-type': MANIFEST_TYPES[0] }
-  using _ = await repository.fetch(`${repository.base}/manifests/${reference.tag}`, { method: 'PUT', headers, body, signal })
   const digest = digestOf(body)
+  {
+    using _ = await repository.fetch(`${repository.base}/manifests/${reference.tag}`, { method: 'PUT', headers, body, signal })
+  }
+  // What says yes to everything is no registry, and has nothing of the package.
+  await repository.manifest(digest, signal)
   return { reference: `oci/${formatPinned(reference, digest)}`, digest }
 }
 

@@ -137,7 +137,17 @@ async function* counted(
 
 /** `Range: 0-99` says that 100 bytes are there; `0-0` is also what some say of none, and starting anew costs nothing then. */
 function sessionOf(reply: HttpReply, base: string): Session {
-  const location = new URL(reply.headers['location'] ?? base, base).href
+  const { location: named = base } = reply.headers
+  if (!URL.canParse(named, base))
+    throw new SomaError(
+      'source/unavailable',
+      `${new URL(base).host} says that the upload goes on at ${JSON.stringify(named.slice(0, 200))}, which is no address`,
+      {
+        details: { host: new URL(base).host },
+        retryable: false,
+      },
+    )
+  const location = new URL(named, base).href
   const last = Number(/^(?:bytes=)?0-(\d{1,15})$/.exec(reply.headers['range'] ?? '')?.[1] ?? 0)
   return { location, offset: last === 0 ? 0 : last + 1 }
 }
