@@ -62,6 +62,7 @@ const results = [
     entryPoints: { soma: join(root, 'packages/cli/src/main.ts'), axon: join(root, 'packages/cli/src/axon/main.ts') },
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    banner: withRequire,
   }),
   // Split, too: what a source needs is loaded by its first install, not by every start.
   await build({

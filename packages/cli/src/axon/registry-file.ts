@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SomaError } from '@soma/core'
-import type { Document } from 'yaml'
+import { type Document, parseDocument } from 'yaml'
 import type { CommandContext } from '../command.ts'
 
 /** Axon's own settings: the daemon's Axon source reads the address of the registry there, if the environment does not say it. */
@@ -25,7 +25,6 @@ export async function writeRegistry(path: string, url: string): Promise<void> {
 }
 
 async function open(path: string): Promise<Document> {
-  const { parseDocument } = await import('yaml')
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
     throw new SomaError('config/invalid', `cannot read ${path}: ${error.message}`, { cause: error, details: { path } })
