@@ -12,5 +12,7 @@ export const TOKEN_BYTES_MAX = 4096
 export const REVISIONS_SHOWN = 12
 /** Models named in an error when the one asked for does not exist. */
 export const MODELS_SHOWN = 5
+/** Models whose names are compared with that of one that does not exist. */
+export const MODELS_COMPARED = 100
 /** Folders below a snapshot of the cache. */
 export const SNAPSHOT_DEPTH_MAX = 16

@@ -5,7 +5,7 @@ import { disabled, gated, noSuchModel, noSuchRevision, notCached } from './error
 import { type HubFile, type HubInfo, connectHub } from './hub.ts'
 import type { HubQuery } from './hub-fetch.ts'
 import { formatKey } from './key.ts'
-import { MODELS_SHOWN } from './limits.ts'
+import { MODELS_COMPARED, MODELS_SHOWN } from './limits.ts'
 import { type HubReference, formatHubReference, parseHubReference } from './reference.ts'
 
 /** A repository at a commit. */
@@ -91,12 +91,16 @@ function nearestFirst(wanted: string | undefined, names: readonly string[]): str
   return [...new Set([...nearestOf(wanted ?? '', names), ...names])]
 }
 
-/** Models with the same last part of their name; the hint is worth one request, and no failure of its own. */
+/** Models whose name holds the wanted one's last part, or else are nearly called that; a hint, and no failure of its own. */
 async function similarModels(repository: string, query: HubQuery): Promise<string[]> {
   try {
     const hub = await connectHub(query, repository)
-    const found = await hub.search(repository.split('/').at(-1) ?? repository, MODELS_SHOWN)
-    return found.map(({ name }) => `hf/${name}`)
+    const search = async (text: string, limit: number): Promise<string[]> => (await hub.search(text, limit)).map((model) => model.name)
+    const name = repository.split('/').at(-1) ?? repository
+    const same = await search(name, MODELS_SHOWN)
+    // The hub finds only what holds all that is searched for: names with a letter wrong share their first word.
+    const similar = same.length > 0 ? same : nearestOf(repository, await search(name.split(/[-_.]/)[0] || name, MODELS_COMPARED))
+    return similar.map((model) => `hf/${model}`)
   } catch {
     return []
   }

@@ -155,7 +155,7 @@ test('a GGUF quantisation is chosen by memory, with its projector, and the refer
   const { resolve, paths } = await hub(t)
   const { reference, choice } = await resolve('maker/tiny-gguf')
   assert.equal(reference, `hf/maker/tiny-gguf@${first}:Q4_K_M`)
-  assert.match(choice?.reason ?? '', /best balance.*11\.2 GiB, 70 %/)
+  assert.match(choice?.reason ?? '', /best balance.*12\.0 GB, 70 %/)
   assert.deepEqual(await paths('maker/tiny-gguf'), ['config.json', 'mmproj-F16.gguf', 'tiny-Q4_K_M.gguf'])
   const eight = ['config.json', 'mmproj-F16.gguf', 'tiny-Q8_0-00001-of-00002.gguf', 'tiny-Q8_0-00002-of-00002.gguf']
   assert.deepEqual(await paths('maker/tiny-gguf:q8_0'), eight)
@@ -207,6 +207,7 @@ test('a gated model names the page of its terms, with and without token, and com
 test('what is not there is source/not-found with what is near', async (t) => {
   const { resolve } = await hub(t)
   await assert.rejects(resolve('other/tiny-bert'), { code: 'source/not-found', message: /did you mean hf\/maker\/tiny-bert\?/ })
+  await assert.rejects(resolve('maker/tiny-brt'), { code: 'source/not-found', message: /did you mean hf\/maker\/tiny-bert[,?]/ })
   await assert.rejects(resolve('maker/private'), { code: 'source/not-found', message: /if it is private, set HF_TOKEN/ })
   await assert.rejects(resolve('maker/tiny-bert@v1.1'), {
     code: 'source/not-found',
