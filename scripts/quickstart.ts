@@ -247,9 +247,7 @@ function sayWhatIsNext({ address }: { address: string }, tookMs: number): void {
 function fail(thrown: unknown): number {
   const error = toSomaError(signal.aborted ? signal.reason : thrown)
   terminal.note(
-    isSomaError(error, 'call/cancelled')
-      ? '\ncancelled; the next run goes on where this one stopped'
-      : `\n${formatError(error, terminal.stderrPaint)}`,
+    isSomaError(error, 'call/cancelled') ? '\ncancelled; the next run goes on where this one stopped' : `\n${formatError(error, terminal)}`,
   )
   return errorCodes[error.code].exit
 }

@@ -70,7 +70,11 @@ describe('model install', () => {
   })
 
   const failures: ReadonlyArray<readonly [error: SomaError, exitCode: number, stderr: RegExp]> = [
-    [new SomaError('source/gated', 'hf/meta/llama wants its terms to be accepted'), 77, /accepted\n code: source\/gated\n$/],
+    [
+      new SomaError('source/gated', 'hf/meta/llama wants its terms to be accepted'),
+      77,
+      /accepted\n code: source\/gated\n next: The daemon reads tokens from its own environment/,
+    ],
     [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: Prefer a safetensors file.*--allow-unsafe/],
     [new SomaError('source/rate-limited', 'too many requests'), 75, /requests\n code: source\/rate-limited\n$/],
     [new SomaError('source/offline', 'not reachable'), 69, /install\.offline false/],
@@ -311,7 +315,7 @@ test('model verify --repair says what was repaired and what could not be', async
     lines(
       'ok  ocr  2 of 2 files match; signed by a trusted key',
       `    repaired  a.bin  expected ${digest('a')}, found ${digest('b')}`,
-      'corrupt  vad  0 of 1 file match; its record was altered; its signature does not fit the files',
+      'corrupt  vad  0 of 1 file matches; its record was altered; its signature does not fit the files',
       `    missing  a.bin  expected ${digest('a')}`,
       '    not repaired: the source has it no more',
     ),
@@ -514,9 +518,10 @@ test('model du explains who uses what, and gc what went', async () => {
       'a     2            3.0 GB  1.0 GB  b (2.0 GB)',
       'a     1 (earlier)  3.0 GB  3.0 GB',
       '',
-      'on disk  7.0 GB; 2.0 GB more without sharing',
-      'unused   1.0 GB, unfinished downloads 500 MB; soma model gc',
-      'free     90.0 GB',
+      'on disk     7.0 GB; 2.0 GB more without sharing',
+      'unused      1.0 GB; soma model gc removes it',
+      'unfinished  500 MB; install again to go on, or soma model gc --partials',
+      'free        90.0 GB',
     ),
   )
   const collected = { freedBytes: 4e9, blobs: 3, versions: [{ name: 'a', version: '1', installedAt: 0 }] }

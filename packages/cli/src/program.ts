@@ -131,7 +131,7 @@ function report(
   const failure = toSomaError(error)
   if (wantsJson(argv)) terminal.note(JSON.stringify(failure.toProblem()))
   else if (io.signal.aborted) terminal.note('cancelled')
-  else terminal.note(formatError(failure, terminal.stderrPaint))
+  else terminal.note(formatError(failure, terminal))
   if (failure.code === 'internal' && io.env['SOMA_DEBUG'] && error instanceof Error) terminal.note(String(error.stack))
   return errorCodes[failure.code].exit
 }

@@ -59,7 +59,12 @@ export const errorCodes = {
   'engine/failed': code(500, 70, false, 'The engine reported a failure of its own.'),
   'source/invalid-reference': code(400, 65, false, 'The reference cannot be read; expected `<source>/<name>[@version]`.'),
   'source/not-found': code(404, 66, false, 'The source has no such package, version or file.'),
-  'source/unauthorized': code(401, 77, false, 'The source wants credentials.'),
+  'source/unauthorized': code(
+    401,
+    77,
+    false,
+    'The source wants credentials. The daemon reads them from its own environment: `soma stop`, then `soma serve --detach` with them set.',
+  ),
   'source/not-configured': code(
     422,
     78,
@@ -68,7 +73,12 @@ export const errorCodes = {
   ),
   'source/unavailable': code(503, 69, true, 'The source could not be reached, or answered with an error, after all retries.'),
   'source/rate-limited': code(429, 75, true, 'The source asks to wait. The details say until when.'),
-  'source/gated': code(403, 77, false, 'The owner wants terms to be accepted first. The details say at which page; then set a token.'),
+  'source/gated': code(
+    403,
+    77,
+    false,
+    'The owner wants terms to be accepted first. The details say at which page. The daemon reads tokens from its own environment: `soma stop`, then `soma serve --detach` with them set.',
+  ),
   'source/revoked': code(410, 66, false, 'The pinned revision was taken back at its source. Install another version.'),
   'source/offline': code(
     503,

@@ -31,7 +31,7 @@ export async function forEachName<Result>(
       if (ctx.signal.aborted || names.length === 1) throw thrown
       const error = toSomaError(thrown)
       failures.push({ name, error })
-      if (ctx.globals.json !== true) ctx.terminal.note(formatError(error, ctx.terminal.stderrPaint))
+      if (ctx.globals.json !== true) ctx.terminal.note(formatError(error, ctx.terminal))
     }
   }
   const [first] = failures

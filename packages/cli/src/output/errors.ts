@@ -1,5 +1,7 @@
 import { type SomaError, errorCodes } from '@soma/core'
 import type { Paint } from './color.ts'
+import type { Terminal } from '../terminal.ts'
+import { wrapNote } from './text.ts'
 
 /**
  * What a person reads when a command fails: what went wrong, its code, what to do next.
@@ -10,18 +12,29 @@ import type { Paint } from './color.ts'
  *  next: `soma model list` shows them.
  * ```
  */
-export function formatError(error: SomaError, paint: Paint): string {
+export function formatError(
+  error: SomaError,
+  { stderrPaint: paint, stderrWidth: width }: Pick<Terminal, 'stderrPaint' | 'stderrWidth'>,
+): string {
   const next = nextStep(error)
   return [
-    `${paint.red('error:')} ${error.message}`,
+    ...hanging(paint.red('error:'), error.message, width),
     `${paint.dim(' code:')} ${error.code}`,
-    ...(next === undefined ? [] : [`${paint.dim(' next:')} ${next}`]),
+    ...(next === undefined ? [] : hanging(paint.dim(' next:'), next, width)),
   ].join('\n')
 }
 
+/** The width of `error: `. */
+const INDENT = 7
+
+/** A label, and text that stays to its right where it takes several lines. */
+function hanging(label: string, text: string, width: number): string[] {
+  return wrapNote(text, width - INDENT).map((line, index) => (index === 0 ? `${label} ${line}` : ' '.repeat(INDENT) + line))
+}
+
 /**
- * The code table's sentences after the one that says what happened, unless the message says it already. What the details hold
- * is for programs: for people it is in the message.
+ * The code table's sentences after the one that says what happened, unless the message says what to do already. What the
+ * details hold is for programs: for people it is in the message.
  */
 function nextStep({ code, message, retryable }: SomaError): string | undefined {
   // Some of a code that passes do not: `Try again later` would be wrong then.
@@ -29,7 +42,7 @@ function nextStep({ code, message, retryable }: SomaError): string | undefined {
   const [, ...sentences] = errorCodes[code].summary.split(/(?<=\.)\s+/)
   const next = sentences.filter((sentence) => !sentence.startsWith('The details ')).join(' ') || undefined
   const command = /`([^`]+)`/.exec(next ?? '')?.[1]
-  return command !== undefined && message.includes(command) ? undefined : next
+  return /`soma [^`]+`/.test(message) || (command !== undefined && message.includes(command)) ? undefined : next
 }
 
 /** A mistake in the command line itself: exit code 64, as sysexits.h has it. */

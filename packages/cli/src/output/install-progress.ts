@@ -4,7 +4,7 @@ import type { Terminal } from '../terminal.ts'
 import type { Paint } from './color.ts'
 import { formatBar, formatSizes, formatSpeed, fraction, nameWidthMax } from './bar.ts'
 import { RedrawnLines } from './redraw.ts'
-import { displayWidth, inline, listSome, shortRevisions } from './text.ts'
+import { displayWidth, inline, listSome, shortRevisions, wrapNote } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
 
@@ -75,7 +75,7 @@ export class InstallProgress {
 
   #happened(event: Occurrence): void {
     this.#lines.clear()
-    if (event.type === 'unpack' && this.#transfer.complete) this.#summarise()
+    if (followsDownloads.has(event.type) && this.#transfer.complete) this.#summarise()
     if (event.type === 'register') this.finish()
     this.#note(describe(event, this.#terminal.stderrPaint))
     // Others are still under way.
@@ -88,7 +88,9 @@ export class InstallProgress {
     if (fileCount === 0 || this.#summarised) return
     this.#summarised = true
     const resumed = total.resumedBytes > 0 ? `, ${formatBytes(total.resumedBytes)} of it in an earlier run` : ''
-    this.#note(`${this.#options.words.done} ${formatBytes(total.receivedBytes)}${resumed}${formatSpeed(bytesPerSecond, undefined)}`)
+    this.#note(
+      [`${this.#options.words.done} ${formatBytes(total.receivedBytes)}${resumed}`, ...formatSpeed(bytesPerSecond, undefined)].join('  '),
+    )
   }
 
   /** What was not a line of its own. */
@@ -100,7 +102,8 @@ export class InstallProgress {
   }
 
   #note(line: string): void {
-    this.#terminal.note(this.#options.indent + line)
+    const { indent } = this.#options
+    for (const part of wrapNote(line, this.#terminal.stderrWidth - indent.length)) this.#terminal.note(indent + part)
   }
 
   /** Those under way, and the total of all; a single one is its own total. */
@@ -124,7 +127,8 @@ export class InstallProgress {
     const of = fileCount > 1 ? total : event
     const percent = of.sizeBytes === null ? '' : ` ${Math.floor(fraction(of) * 100)} %`
     const name = fileCount > 1 ? plural(fileCount, 'file') : inline(event.path)
-    return `${this.#options.words.doing} ${name}:${percent} ${formatSizes(of)}${formatSpeed(bytesPerSecond, remainingMs)}`
+    const progress = `${this.#options.words.doing} ${name}:${percent} ${formatSizes(of)}`
+    return [progress, ...formatSpeed(bytesPerSecond, remainingMs)].join('  ')
   }
 }
 
@@ -146,16 +150,21 @@ class Tally {
 /** Of these there is one for each file: only --verbose wants them as lines. */
 const counted: ReadonlySet<InstallEvent['type']> = new Set(['adopt', 'scan', 'verify'])
 
+/** What is done with files that are all there: their sum belongs before it. */
+const followsDownloads: ReadonlySet<InstallEvent['type']> = new Set(['unpack', 'warning'])
+
 type Occurrence = Exclude<InstallEvent, { type: 'download' }>
 
 const descriptions: { readonly [Type in Occurrence['type']]: (event: Extract<Occurrence, { type: Type }>, paint: Paint) => string } = {
   resolved: ({ reference, version, files, sizeBytes }, paint) => {
     const size = sizeBytes === null ? '' : `, ${formatBytes(sizeBytes)}`
-    const named = reference.includes(version) ? '' : ` is version ${inline(version)}`
+    const named = reference.includes(version) ? '' : ` is version ${inline(shortRevisions(version))}`
     return `${paint.bold(inline(shortRevisions(reference)))}${named}: ${plural(files, 'file')}${size}`
   },
-  retry: ({ path, attempt, delayMs, reason }, paint) =>
-    paint.yellow(`${inline(path)}: attempt ${attempt} in ${formatDuration(delayMs)} (${inline(reason)})`),
+  retry: ({ path, attempt, delayMs, reason }, paint) => {
+    const what = reason.startsWith(path) ? reason : `${path}: ${reason}`
+    return paint.yellow(`${inline(what)}; retry ${attempt}${delayMs < 1 ? '' : ` in ${formatDuration(delayMs)}`}`)
+  },
   choice: ({ chosen, reason, options }, paint) => {
     const others = options.filter((option) => option !== chosen)
     return `chose ${paint.bold(inline(chosen))}: ${inline(reason)}${others.length > 0 ? paint.dim(` (others: ${listSome(others)})`) : ''}`

@@ -21,16 +21,18 @@ test('sizes, durations and counts read as people say them', () => {
     '999 B',
     '1.0 kB',
     '4.7 MB',
-    '1000 kB',
+    '1.0 MB',
     '123 MB',
     '2.5 TB',
   ])
-  assert.deepEqual([0, 0.44, 12, 2340, 42_000, 250_000, 3_600_000, 11_520_000, 439_200_000].map(formatDuration), [
+  assert.deepEqual([0, 0.44, 12, 2340, 9_970, 42_000, 59_700, 250_000, 3_600_000, 11_520_000, 439_200_000].map(formatDuration), [
     '0 ms',
     '0.4 ms',
     '12 ms',
     '2.3 s',
+    '10 s',
     '42 s',
+    '59 s',
     '4 min 10 s',
     '1 h',
     '3 h 12 min',
@@ -113,6 +115,20 @@ test('tables leave optional columns out before anything that is needed is cut', 
   assert.equal(formatTable([row], columns, { width: 40, paint: plain })[1], 'hf/some/long-reference  2.0 GB  yes')
 })
 
+test('one name that is too long for a table sticks out of its own row', () => {
+  const columns = [
+    { title: 'name', value: (row: { name: string }) => row.name },
+    { title: 'size', value: () => '1.0 GB' },
+    { title: 'licence', value: () => 'MIT', shrinks: true, optional: true },
+  ]
+  const long = 'a-name-that-is-longer-than-the-whole-terminal'
+  assert.deepEqual(formatTable([{ name: 'ocr' }, { name: long }], columns, { width: 40, paint: plain }), [
+    'NAME                  SIZE    LICENCE',
+    'ocr                   1.0 GB  MIT',
+    `${long}  1.0 GB  MIT`,
+  ])
+})
+
 describe('progress', () => {
   const download = (path: string, receivedBytes: number, sizeBytes: number | null = 1000, resumedBytes = 0): InstallEvent => ({
     type: 'download',
@@ -151,13 +167,22 @@ describe('progress', () => {
         (receivedBytes, sizeBytes, resumedBytes, width) => {
           const bar = formatBar(
             { path: 'some-file.onnx', receivedBytes, sizeBytes, resumedBytes },
-            { paint: createPaint(true), width, nameWidth: 14, tail: '  1.0 MB/s' },
+            { paint: createPaint(true), width, nameWidth: 14, tail: ['1.0 MB/s', '3 s left'] },
           )
           assert.ok(displayWidth(bar) < width || displayWidth(bar) <= 24, `${displayWidth(bar)} of ${width}`)
           assert.ok(Number(/(\d+) %/.exec(bar)?.[1] ?? 0) <= 100)
         },
       ),
     )
+  })
+
+  test('a bar gives up what is worth least, and then itself, so that names stay different', () => {
+    const file = { path: 'model-00007-of-00024.safetensors', receivedBytes: 1e6, sizeBytes: 3e6, resumedBytes: 5e5 }
+    const at = (width: number): string =>
+      formatBar(file, { paint: plain, width, nameWidth: Math.floor(width / 4), tail: ['1.0 MB/s', '2 s left'] }).trimEnd()
+    assert.equal(at(100), 'model-00007-of-00024.saf…  ━━━──────   33 %  1.0 MB / 3.0 MB  1.0 MB/s  2 s left  500 kB were there')
+    assert.equal(at(80), 'model-00007-of-0002…  ━━━━─────────   33 %  1.0 MB / 3.0 MB  1.0 MB/s  2 s left')
+    assert.equal(at(40), 'model-00007-of…   33 %  1.0 MB / 3.0 MB')
   })
 
   /** Plays events a tenth of a second apart. */
@@ -216,6 +241,24 @@ describe('progress', () => {
       'verified model.onnx  3.0 kB  sha256:aaaaaaaaaaaa',
       'registered as x',
     ])
+  })
+
+  test('says why something is tried again, and when', () => {
+    const retry: InstallEvent = { type: 'retry', path: 'a.bin', attempt: 1, delayMs: 2300, reason: 'example.org answered 503' }
+    assert.equal(play([retry]), 'a.bin: example.org answered 503; retry 1 in 2.3 s\n')
+    const reason = 'a.bin is not what was promised'
+    assert.equal(play([{ ...retry, attempt: 2, delayMs: 0, reason }]), 'a.bin is not what was promised; retry 2\n')
+  })
+
+  test('breaks long lines between words, where the terminal would break them anywhere', () => {
+    const warning: InstallEvent = { type: 'warning', message: 'No engine here loads safetensors; others do' }
+    const shown = stripVTControlCharacters(play([warning], 40))
+    assert.equal(shown, 'warning: No engine here loads\nsafetensors; others do\n')
+  })
+
+  test('a warning about what came follows the sum of what came', () => {
+    const events: InstallEvent[] = [download('a', 1000), { type: 'warning', message: 'odd' }]
+    assert.deepEqual(play(events).trimEnd().split('\n').slice(-2), ['downloaded 1.0 kB', 'warning: odd'])
   })
 
   test('explains a choice, and names the others', () => {

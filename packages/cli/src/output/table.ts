@@ -16,6 +16,8 @@ export interface Column<Row> {
 const GAP = '  '
 /** A column is not made narrower than this: what is left would say nothing. */
 const COLUMN_WIDTH_MIN = 8
+/** Columns that are not cut take no more than this part of the width, where not all fit: one long name would push every row apart. */
+const UNCUT_SHARE_MAX = 0.5
 
 /** Lines of a table: a header and one line a row, columns aligned, cut to `width` where columns may shrink. */
 export function formatTable<Row>(
@@ -27,13 +29,13 @@ export function formatTable<Row>(
     const cells = rows.map((row) => inline(column.value(row)))
     return { column, cells, width: cells.reduce((most, cell) => Math.max(most, displayWidth(cell)), displayWidth(column.title)) }
   })
-  const chosen = choose(all, width)
+  const chosen = choose(least(all.filter(({ column }) => !column.optional)) > width ? all.map((one) => cap(one, width)) : all, width)
   const widths = fit(chosen, width)
   const join = (cellOf: (one: Measured<Row>) => string, finish: (text: string, column: Column<Row>) => string): string =>
     chosen
       .map((one, index) => {
         const { column } = one
-        const text = truncate(cellOf(one), widths[index] ?? 0)
+        const text = column.shrinks ? truncate(cellOf(one), widths[index] ?? 0) : cellOf(one)
         // Spaces after the last column would be marked and copied, and wrap where the terminal is narrower.
         const isLast = index === chosen.length - 1 && column.align !== 'right'
         return finish(isLast ? text : pad(text, widths[index] ?? 0, column.align), column)
@@ -59,15 +61,23 @@ interface Measured<Row> {
   readonly width: number
 }
 
+/** What columns take when they have given up all they may. */
+function least<Row>(columns: ReadonlyArray<Measured<Row>>): number {
+  return columns.reduce(
+    (sum, one) => sum + (one.column.shrinks ? Math.min(one.width, COLUMN_WIDTH_MIN) : one.width),
+    GAP.length * (columns.length - 1),
+  )
+}
+
+/** What is not cut and longer than this sticks out of its own row. */
+function cap<Row>(one: Measured<Row>, width: number): Measured<Row> {
+  return one.column.shrinks ? one : { ...one, width: Math.min(one.width, Math.floor(width * UNCUT_SHARE_MAX)) }
+}
+
 /** All columns, or without as many optional ones as it takes for the rest to fit. */
 function choose<Row>(all: ReadonlyArray<Measured<Row>>, width: number): ReadonlyArray<Measured<Row>> {
   const chosen = [...all]
-  const least = (): number =>
-    chosen.reduce(
-      (sum, one) => sum + (one.column.shrinks ? Math.min(one.width, COLUMN_WIDTH_MIN) : one.width),
-      GAP.length * (chosen.length - 1),
-    )
-  while (least() > width) {
+  while (least(chosen) > width) {
     const last = chosen.findLastIndex(({ column }) => column.optional)
     if (last === -1) break
     chosen.splice(last, 1)

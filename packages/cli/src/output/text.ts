@@ -65,6 +65,14 @@ export function listSome(items: readonly string[], most = 6): string {
   return items.length > most ? `${shown} and ${items.length - most} more` : shown
 }
 
+/** Narrower terminals break lines by themselves: words would leave no room. */
+const WRAP_WIDTH_MIN = 30
+
+/** A line that is too long for the terminal, as several between words; one that is not stays as it is, to the last space. */
+export function wrapNote(line: string, width: number): string[] {
+  return width < WRAP_WIDTH_MIN || displayWidth(line) <= width ? [line] : wrap(line, width)
+}
+
 /** Breaks text into lines of at most `width` columns, between words where it can. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []

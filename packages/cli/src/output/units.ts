@@ -2,18 +2,24 @@ const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
 /** `10.8 MB`: powers of a thousand, as disks and registries count. */
 export function formatBytes(bytes: number): string {
-  const power = bytes < 1000 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), byteUnits.length - 1)
-  const value = bytes / 1000 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${byteUnits[power]}`
+  const { digits, power } = inThousands(bytes, byteUnits.length)
+  return `${digits} ${byteUnits[power]}`
+}
+
+/** Two or three digits, and the power of a thousand that goes with them. Rounded first: 999,999 is `1.0` million, not 1000 thousand. */
+function inThousands(count: number, units: number): { readonly digits: string; readonly power: number } {
+  let power = 0
+  while (power < units - 1 && Math.round(count / 1000 ** power) >= 1000) power++
+  const value = count / 1000 ** power
+  return { digits: power === 0 || Number(value.toFixed(1)) >= 100 ? String(Math.round(value)) : value.toFixed(1), power }
 }
 
 const countUnits = ['', ' k', ' M', ' B', ' T']
 
 /** `7.2 B`, `110 M`: counts of weights and downloads, as model cards write them. */
 export function formatLarge(count: number): string {
-  const power = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), countUnits.length - 1)
-  const value = count / 1000 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}${countUnits[power]}`
+  const { digits, power } = inThousands(count, countUnits.length)
+  return `${digits}${countUnits[power]}`
 }
 
 const SECOND = 1000
@@ -25,8 +31,8 @@ const DAY = 24 * HOUR
 export function formatDuration(durationMs: number): string {
   if (durationMs < 10) return `${Math.round(durationMs * 10) / 10} ms`
   if (durationMs < SECOND) return `${Math.round(durationMs)} ms`
-  if (durationMs < 10 * SECOND) return `${(durationMs / SECOND).toFixed(1)} s`
-  if (durationMs < MINUTE) return `${Math.round(durationMs / SECOND)} s`
+  if (durationMs < 9950) return `${(durationMs / SECOND).toFixed(1)} s`
+  if (durationMs < MINUTE) return `${Math.min(59, Math.round(durationMs / SECOND))} s`
   if (durationMs < HOUR) return twoUnits(durationMs, [MINUTE, 'min'], [SECOND, 's'])
   if (durationMs < DAY) return twoUnits(durationMs, [HOUR, 'h'], [MINUTE, 'min'])
   return twoUnits(durationMs, [DAY, 'd'], [HOUR, 'h'])

@@ -85,7 +85,7 @@ function recognisedBy({ format, roles, knowledge }: Understanding, { deps }: Ins
 /** Says while it is installed what `soma model show` says later, and that nothing here can run it. */
 function warn({ report }: InstallContext, { engine, format }: Recognised, { warnings }: Knowledge): void {
   for (const message of warnings) report({ type: 'warning', message })
-  if (!engine) report({ type: 'warning', message: `No engine here loads ${format}; soma engine list shows what each one loads.` })
+  if (!engine) report({ type: 'warning', message: `No engine here loads ${format}; \`soma engine list\` shows what each one loads.` })
 }
 
 function includeFilter({ input }: InstallContext): ((path: string) => boolean) | undefined {

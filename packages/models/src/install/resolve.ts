@@ -62,7 +62,7 @@ export function findSource(reference: string, sources: readonly Source[]): { sou
   const known = sources.map(({ scheme }) => scheme)
   throw new SomaError(
     'source/invalid-reference',
-    `${JSON.stringify(reference)} cannot be read; expected <source>/<name>[@version] with one of the sources ${known.join(', ')}, e.g. ${sources[0]?.example ?? 'npm/<package>'}`,
+    `${JSON.stringify(reference)} cannot be read; expected <source>/<name>[@version] with one of the sources ${known.join(', ')}, e.g. ${(sources.find((source) => source.search !== undefined) ?? sources[0])?.example ?? 'npm/<package>'}`,
     { details: { reference, sources: known } },
   )
 }

@@ -96,6 +96,6 @@ export function noModel(files: ReadonlyMap<string, FileSize>, engines: readonly 
   const message =
     candidates.length > 0
       ? `the package holds ${candidates.length} files that could be the model (${shown.join(', ')}); choose with include, e.g. ${JSON.stringify(shown[0])}`
-      : `none of the package's ${files.size} files is a model of a known format; the engines here load ${engines.flatMap(({ formats }) => formats).join(', ') || 'nothing'}`
+      : `the package holds no model of a known format in its ${files.size === 1 ? 'one file' : `${files.size} files`}; the engines here load ${engines.flatMap(({ formats }) => formats).join(', ') || 'nothing'}`
   return new SomaError('package/no-model', message, { details: { candidates: shown, files: files.size } })
 }

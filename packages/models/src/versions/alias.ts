@@ -42,9 +42,13 @@ export function removeAlias(registry: ModelRegistry, alias: string, effects: Cal
 function checkAlias(registry: ModelRegistry, alias: string, model: string): string {
   const { name } = registry.get(model)
   if (registry.has(alias))
-    throw new SomaError('model/exists', `${alias} is the name of a model; choose another alias, or remove that model first`, {
-      details: { name: alias },
-    })
+    throw new SomaError(
+      'model/exists',
+      `${alias} is the name of a model; choose another alias, or remove that model first: \`soma model remove ${alias}\``,
+      {
+        details: { name: alias },
+      },
+    )
   const others = registry.aliases.of(name).filter((other) => other !== alias)
   if (others.length >= ALIASES_PER_MODEL_MAX)
     throw new SomaError('resource/exhausted', `${name} has ${others.length} aliases already; take one away first`, {

@@ -42,9 +42,14 @@ function columns(now: number): ReadonlyArray<Column<Row>> {
   ]
 }
 
+const MINUTE_MS = 60_000
+
 export function formatExpiry(expiresAt: number | null, now: number): string {
   if (expiresAt === null) return 'never'
-  return expiresAt <= now ? 'expired' : `in ${formatDuration(expiresAt - now)}`
+  if (expiresAt <= now) return 'expired'
+  const leftMs = expiresAt - now
+  // What was made for 7 days a moment ago does not have 6 days and 23 hours.
+  return `in ${formatDuration(leftMs < MINUTE_MS ? leftMs : Math.ceil(leftMs / MINUTE_MS) * MINUTE_MS)}`
 }
 
 function formatLimits({ quota, quotaLeft, constraints }: Capability): string {

@@ -33,10 +33,12 @@ const columns: ReadonlyArray<Column<Usage['models'][number]>> = [
 
 function totals({ blobBytes, packageBytes, unusedBytes, partialBytes, freeBytes }: Usage): Array<readonly [string, string]> {
   const saved = packageBytes - (blobBytes - unusedBytes)
-  const removable = unusedBytes + partialBytes > 0 ? '; soma model gc' : ''
   return [
     ['on disk', `${formatBytes(blobBytes)}${saved > 0 ? `; ${formatBytes(saved)} more without sharing` : ''}`],
-    ['unused', `${formatBytes(unusedBytes)}, unfinished downloads ${formatBytes(partialBytes)}${removable}`],
+    ['unused', `${formatBytes(unusedBytes)}${unusedBytes > 0 ? '; soma model gc removes it' : ''}`],
+    ...(partialBytes > 0
+      ? [['unfinished', `${formatBytes(partialBytes)}; install again to go on, or soma model gc --partials`] as const]
+      : []),
     ['free', formatBytes(freeBytes)],
   ]
 }

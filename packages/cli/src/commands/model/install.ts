@@ -1,7 +1,7 @@
 import type { ModelSummary } from '@soma/spec'
 import { type CommandContext, collect, defineCommand } from '../../command.ts'
 import { expandReference } from '../../input/reference.ts'
-import { shortRevisions } from '../../output/text.ts'
+import { shortRevisions, wrapNote } from '../../output/text.ts'
 import { formatBytes, plural } from '../../output/units.ts'
 import { watch } from './watch.ts'
 
@@ -47,7 +47,7 @@ export const command = defineCommand<[reference: string], Options>({
     const output = await watch(ctx, client.stream('model.install', input, { signal: ctx.signal }), { verbose })
     ctx.show(output, ({ model, alreadyInstalled }) => {
       const what = describeModel(model, ctx)
-      return [alreadyInstalled ? `${what} was installed already` : `installed ${what}`]
+      return wrapNote(alreadyInstalled ? `${what} was installed already` : `installed ${what}`, ctx.terminal.width)
     })
   },
 })

@@ -1,7 +1,7 @@
 import type { ModelSummary } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
-import { shortRevisions } from '../../output/text.ts'
+import { shortRevisions, wrapNote } from '../../output/text.ts'
 import { formatBytes } from '../../output/units.ts'
 
 export const command = defineCommand({
@@ -20,7 +20,7 @@ export function showModels(
 ): void {
   ctx.show(output, ({ models }) => {
     if (models.length > 0) return formatTable(models, columns, ctx.terminal)
-    return [`no models yet; install one, e.g. ${example}`]
+    return wrapNote(`no models yet; install one, e.g. ${example}`, ctx.terminal.width)
   })
 }
 

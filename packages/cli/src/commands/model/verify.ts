@@ -50,7 +50,7 @@ function render({ models }: Verdict, { terminal: { paint } }: CommandContext): s
 function summaryOf({ files, record, signature }: Verdict['models'][number]): string {
   const matching = files.filter(({ status }) => status === 'ok' || status === 'repaired').length
   return [
-    `${matching} of ${plural(files.length, 'file')} match`,
+    `${matching} of ${plural(files.length, 'file')} ${files.length === 1 ? 'matches' : 'match'}`,
     ...(record === 'ok' ? [] : ['its record was altered']),
     ...(signature === null ? [] : [signatures[signature]]),
   ].join('; ')

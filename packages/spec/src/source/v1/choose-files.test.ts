@@ -5,17 +5,17 @@ import { chooseFiles } from './choose-files.ts'
 import { nearestOf } from './nearest.ts'
 import { ggufVariant, suffixVariant } from './weights-file.ts'
 
-const GIB = 1024 ** 3
+const GB = 1e9
 
-/** Chooses among files given as `path: size in GiB`. */
+/** Chooses among files given as `path: size in GB`. */
 function choose(
   files: Readonly<Record<string, number>>,
   options: { readonly selector?: string; readonly memory?: number; readonly formats?: string[] } = {},
 ) {
   const { selector, memory = 16, formats = [] } = options
-  const all = Object.entries(files).map(([path, size]) => ({ path, sizeBytes: size * GIB }))
+  const all = Object.entries(files).map(([path, size]) => ({ path, sizeBytes: size * GB }))
   const reference = (wanted?: string): string => (wanted === undefined ? 'hub/model' : `hub/model:${wanted}`)
-  const chosen = chooseFiles(all, { memoryBytes: memory * GIB, formats, reference, ...(selector !== undefined && { selector }) })
+  const chosen = chooseFiles(all, { memoryBytes: memory * GB, formats, reference, ...(selector !== undefined && { selector }) })
   return { ...chosen, paths: chosen.files.map(({ path }) => path).sort() }
 }
 
@@ -24,7 +24,7 @@ const quantised = { 'm-Q2_K.gguf': 3, 'm-IQ4_XS.gguf': 4.1, 'm-Q4_K_M.gguf': 5, 
 test('of GGUF quantisations the best balanced that fits into 70 % of the memory is chosen', () => {
   const at = (memory: number) => choose(quantised, { memory }).choice?.chosen
   assert.deepEqual([64, 16, 8, 7, 6, 5].map(at), ['Q4_K_M', 'Q4_K_M', 'Q4_K_M', 'IQ4_XS', 'IQ4_XS', 'Q2_K'])
-  assert.match(choose(quantised, { memory: 5 }).choice?.reason ?? '', /the largest that fits into 3\.5 GiB, 70 %/)
+  assert.match(choose(quantised, { memory: 5 }).choice?.reason ?? '', /the largest that fits into 3\.5 GB, 70 %/)
 })
 
 test('a format that an engine here loads comes before the others, unless another is named', () => {
@@ -41,7 +41,7 @@ test('a format that an engine here loads comes before the others, unless another
 test('when none fits, the smallest is chosen, with a warning', () => {
   const { choice, warnings } = choose(quantised, { memory: 2 })
   assert.equal(choice?.chosen, 'Q2_K')
-  assert.match(warnings[0] ?? '', /take 3\.0 GiB, more than 1\.4 GiB/)
+  assert.match(warnings[0] ?? '', /take 3\.0 GB, more than 1\.4 GB/)
 })
 
 test('what was chosen can be named, and is then chosen for the same reason on the same machine', () => {

@@ -126,7 +126,7 @@ export interface Resolution {
 /** A choice among variants (quantisations) of a model. */
 export interface VariantChoice {
   readonly chosen: string
-  /** One sentence: `the largest that fits into 16 GiB of memory`. */
+  /** One sentence: `the largest that fits into 16 GB of memory`. */
   readonly reason: string
   /** `reference` installs that variant. */
   readonly options: ReadonlyArray<{ readonly name: string; readonly reference: string; readonly sizeBytes?: number }>

@@ -86,7 +86,7 @@ export function pick<F extends RepositoryFile>(
   { memoryBytes, formats }: { readonly memoryBytes: number; readonly formats: readonly string[] },
 ): Picked<F> | undefined {
   const roomBytes = memoryBytes * MEMORY_SHARE
-  const room = `${gibibytes(roomBytes)}, ${MEMORY_SHARE * 100} % of the memory of this machine`
+  const room = `${gigabytes(roomBytes)}, ${MEMORY_SHARE * 100} % of the memory of this machine`
   const [smallest] = variants
   if (smallest === undefined) return undefined
   if (variants.length === 1)
@@ -119,11 +119,11 @@ function bestBalanced<F>(fitting: ReadonlyArray<Variant<F>>): Variant<F> | undef
 
 function tooLarge({ sizeBytes }: Variant<unknown>, roomBytes: number, room: string): { readonly warning?: string } {
   if (sizeBytes <= roomBytes) return {}
-  return { warning: `The weights take ${gibibytes(sizeBytes)}, more than ${room}.` }
+  return { warning: `The weights take ${gigabytes(sizeBytes)}, more than ${room}.` }
 }
 
-function gibibytes(bytes: number): string {
-  return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`
 }
 
 /** Variants that a selector names: one by its name, or all of a format. */
