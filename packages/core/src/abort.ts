@@ -13,3 +13,19 @@ export function abortError(signal: AbortSignal): SomaError {
     return new SomaError('call/timeout', 'the call took longer than its limit', { cause: reason })
   return new SomaError('call/cancelled', 'the call was cancelled', { cause: reason })
 }
+
+/**
+ * Waits for `work`, but no longer than until the signal aborts; what it comes to afterwards, nobody hears of.
+ * @throws {SomaError} as `abortError`; what `work` throws.
+ */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(abortError(signal))
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([aborted, work])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

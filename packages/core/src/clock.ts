@@ -6,6 +6,6 @@ export interface Clock {
   monotonic(): number
   /** Runs `callback` once after `delayMs`. The timer does not keep the process alive. */
   schedule(delayMs: number, callback: () => void): Disposable
-  /** Resolves after `delayMs`; rejects with the signal's reason when aborted. */
+  /** Resolves after `delayMs`; rejects with the signal's reason, as `abortError` types it, when aborted. */
   sleep(delayMs: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
 }

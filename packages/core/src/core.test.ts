@@ -19,6 +19,7 @@ import {
   randomId,
   randomInteger,
   throwIfAborted,
+  untilAborted,
 } from './index.ts'
 import manifest from '../package.json' with { type: 'json' }
 
@@ -113,4 +114,17 @@ test('an aborted signal throws its reason, typed', () => {
   assert.throws(() => throwIfAborted(aborted()), { code: 'call/cancelled' })
   assert.throws(() => throwIfAborted(aborted(new SomaError('daemon/stopping', 'x'))), { code: 'daemon/stopping' })
   assert.equal(abortError(aborted(new DOMException('t', 'TimeoutError'))).code, 'call/timeout')
+})
+
+test('work is waited for until the signal aborts, and what it throws later is nobody’s', async () => {
+  const { signal } = new AbortController()
+  assert.equal(await untilAborted(Promise.resolve(1), signal), 1)
+  await assert.rejects(untilAborted(Promise.reject(new RangeError('own')), signal), RangeError)
+  const stop = new AbortController()
+  const late = Promise.withResolvers<never>()
+  const waiting = untilAborted(late.promise, stop.signal)
+  stop.abort()
+  await assert.rejects(waiting, { code: 'call/cancelled' })
+  await assert.rejects(untilAborted(late.promise, stop.signal), { code: 'call/cancelled' })
+  late.reject(new Error('unheard'))
 })

@@ -1,4 +1,4 @@
-export { abortError, throwIfAborted } from './abort.ts'
+export { abortError, throwIfAborted, untilAborted } from './abort.ts'
 export { assert, defined } from './assert.ts'
 export type { Brand } from './brand.ts'
 export { releaseBytes } from './bytes.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
+import { SomaError } from '@soma/core'
 import { systemClock } from './clock.ts'
 import { TIMER_MS_MAX } from './limits.ts'
 
@@ -7,12 +8,13 @@ test('a sleep ends after its time, and at once when its signal aborts', async ()
   const started = systemClock.monotonic()
   await systemClock.sleep(20)
   assert.ok(systemClock.monotonic() - started >= 19)
-  const reason = new Error('enough')
+  const reason = new SomaError('call/timeout', 'enough')
   await assert.rejects(systemClock.sleep(60_000, { signal: AbortSignal.abort(reason) }), reason)
   const abort = new AbortController()
   const sleeping = systemClock.sleep(60_000, { signal: abort.signal })
   abort.abort(reason)
   await assert.rejects(sleeping, reason)
+  await assert.rejects(systemClock.sleep(60_000, { signal: AbortSignal.abort() }), { code: 'call/cancelled' })
 })
 
 test('a scheduled callback is not run once disposed', async () => {

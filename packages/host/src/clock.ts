@@ -1,4 +1,4 @@
-import type { Clock } from '@soma/core'
+import { type Clock, abortError, throwIfAborted } from '@soma/core'
 import { TIMER_MS_MAX } from './limits.ts'
 
 /** The machine's time. Scheduled callbacks do not keep the process alive; a sleep does, because somebody waits for it. */
@@ -22,9 +22,9 @@ function startTimer(delayMs: number, callback: () => void, options: { readonly k
 }
 
 async function sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const onAbort = (): void => reject(signal?.reason as Error)
+  const onAbort = (): void => reject(signal && abortError(signal))
   const timer = startTimer(delayMs, resolve, { keepAlive: true })
   signal?.addEventListener('abort', onAbort, { once: true })
   try {

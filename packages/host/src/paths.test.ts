@@ -18,6 +18,7 @@ test('the XDG base folders are used, and their defaults under HOME', () => {
     data: '/d/soma',
     config: '/c/soma',
     configFile: '/c/soma/config.toml',
+    sources: '/c/soma/sources',
     run: '/r/soma',
     socket: '/r/soma/soma.sock',
     daemonFile: '/r/soma/daemon.json',

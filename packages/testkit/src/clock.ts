@@ -1,4 +1,4 @@
-import type { Clock } from '@soma/core'
+import { type Clock, abortError } from '@soma/core'
 
 /** A clock that stands still until it is told to move. */
 export interface TestClock extends Clock {
@@ -32,11 +32,11 @@ export function createTestClock(startMs = EPOCH_MS): TestClock {
     schedule,
     sleep: (delayMs, { signal } = {}) =>
       new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason)
+        if (signal?.aborted) return reject(abortError(signal))
         const timer = schedule(delayMs, resolve)
         signal?.addEventListener('abort', () => {
           timer[Symbol.dispose]()
-          reject(signal.reason)
+          reject(abortError(signal))
         })
       }),
     advance: async (ms) => {

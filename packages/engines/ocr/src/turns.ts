@@ -1,4 +1,4 @@
-import { SomaError, abortError } from '@soma/core'
+import { SomaError, untilAborted } from '@soma/core'
 
 export interface Turns {
   /**
@@ -25,19 +25,11 @@ export function createTurns(waitingMax: number): Turns {
     last = before.then(() => done)
     waiting++
     try {
-      await unlessAborted(before, signal).finally(() => waiting--)
+      await untilAborted(before, signal).finally(() => waiting--)
       return await work()
     } finally {
       finish()
     }
   }
   return { take, idle: () => last }
-}
-
-async function unlessAborted(before: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(abortError(signal))
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  await Promise.race([aborted, before]).finally(() => signal.removeEventListener('abort', abort))
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type BlobDigest, SomaError, isSomaError } from '@soma/core'
+import { type BlobDigest, SomaError, isSomaError, throwIfAborted } from '@soma/core'
 import { MANIFEST_FILE_NAME } from '@soma/spec'
 import type { Store } from '@soma/store'
 import type { InstalledModel } from '../ports.ts'
@@ -30,7 +30,7 @@ export async function* checkedBytes(
 ): AsyncGenerator<Uint8Array, void, void> {
   const hash = createHash('sha256')
   for await (const chunk of file.open(0)) {
-    signal.throwIfAborted()
+    throwIfAborted(signal)
     hash.update(chunk)
     yield chunk
   }

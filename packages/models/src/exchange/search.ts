@@ -1,5 +1,6 @@
-import { type Clock, SomaError, abortError, isSomaError, toSomaError } from '@soma/core'
+import { type Clock, SomaError, isSomaError, throwIfAborted, toSomaError, untilAborted } from '@soma/core'
 import type { CallContext, CallOutput, EngineDescriptor, HostFacts, SearchHit, Source, ValidInput } from '@soma/spec'
+import { startDeadline } from '../deadline.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { SEARCH_HITS_PER_SOURCE, SEARCH_MS_MAX } from './limits.ts'
 import { type RankedHit, rankHits } from './rank.ts'
@@ -26,7 +27,7 @@ export async function searchModels(deps: SearchDeps, input: ValidInput<'model.se
     )
   const asking = asked.map(async (source) => ask(deps, source, input, ctx.signal))
   const answers = (await Promise.all(asking)).filter((answer) => answer !== undefined)
-  ctx.signal.throwIfAborted()
+  throwIfAborted(ctx.signal)
   const found = new Map(answers.map(({ source, found: hits }) => [source, hits]))
   const ranked = rankHits(found, input.query, { engines: deps.engines(), memoryBytes: deps.hostFacts().memoryBytes })
   const installed = installedNames(deps.registry, ctx)
@@ -62,14 +63,9 @@ async function ask(
   caller: AbortSignal,
 ): Promise<Answer | undefined> {
   const beganAt = clock.monotonic()
-  const late = new AbortController()
-  using _timer = clock.schedule(SEARCH_MS_MAX, () =>
-    late.abort(new SomaError('call/timeout', `no answer within ${SEARCH_MS_MAX / 1000} s`)),
-  )
-  const signal = AbortSignal.any([caller, late.signal])
-  const { promise: ended, reject } = Promise.withResolvers<never>()
-  signal.addEventListener('abort', () => reject(abortError(signal)), { once: true })
-  ended.catch(() => undefined)
+  const late = (): SomaError => new SomaError('call/timeout', `no answer within ${SEARCH_MS_MAX / 1000} s`)
+  using deadline = startDeadline(clock, SEARCH_MS_MAX, late, caller)
+  const { signal } = deadline
   const told = (found: readonly SearchHit[], error: string | null): Answer => ({
     source: source.scheme,
     hits: found.length,
@@ -81,7 +77,7 @@ async function ask(
     if (!source.search) return told([], 'it cannot be searched')
     const search = source.search(input.query, { limit: SEARCH_HITS_PER_SOURCE, signal })
     // It may take no notice of its signal: it is not waited for then.
-    const hits = await Promise.race([search, ended])
+    const hits = await untilAborted(search, signal)
     return told(hits.slice(0, SEARCH_HITS_PER_SOURCE), null)
   } catch (error) {
     if (isSomaError(error, 'source/not-configured') && !input.sources) return undefined

@@ -1,4 +1,4 @@
-import { SomaError, abortError } from '@soma/core'
+import { SomaError, untilAborted } from '@soma/core'
 import type { Artifact, Source } from '@soma/spec'
 import type { TransferListener } from './chunk-fetch.ts'
 import { Transfer, type TransferDeps } from './transfer.ts'
@@ -41,7 +41,7 @@ export class Downloads {
     for (let shared = this.#running.get(artifact.key); shared; shared = this.#running.get(artifact.key)) {
       // Who was promised something else of the same bytes checks them alone.
       if (!shared.over && promisesEqual(shared.transfer.artifact, artifact)) return this.#hold(shared, use.listener)
-      await abortable(shared.closed.promise, use.signal)
+      await untilAborted(shared.closed.promise, use.signal)
     }
     return this.#hold(this.#start(source, artifact), use.listener)
   }
@@ -86,16 +86,4 @@ export class Downloads {
 
 export function promisesEqual(a: Artifact, b: Artifact): boolean {
   return a.sizeBytes === b.sizeBytes && a.integrity?.algorithm === b.integrity?.algorithm && a.integrity?.digest === b.integrity?.digest
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(abortError(signal))
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -1,4 +1,4 @@
-import { abortError } from '@soma/core'
+import { abortError, untilAborted } from '@soma/core'
 import type { Artifact } from '@soma/spec'
 import type { StoredBlob } from '@soma/store'
 import type { TransferListener } from './chunk-fetch.ts'
@@ -52,21 +52,9 @@ async function fetchRemote(context: InstallContext, { source }: Target, artifact
   const shared = await downloads.join(source, artifact, { listener: progressReporter(context, artifact), signal })
   held.use(shared)
   const { transfer } = shared
+  // A transfer may be shared, and then goes on for others when this caller gives up.
   const { path, sizeBytes } = await untilAborted(transfer.complete, signal)
   return { artifact, transfer, path, sizeBytes }
-}
-
-/** A transfer may be shared, and then goes on for others when this caller gives up. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = (): void => reject(abortError(signal))
-  signal.addEventListener('abort', onAbort, { once: true })
-  if (signal.aborted) onAbort()
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }
 
 /** Reports at most every `PROGRESS_INTERVAL_MS`, and always the last state. */

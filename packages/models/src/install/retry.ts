@@ -1,4 +1,4 @@
-import { type Clock, type Rng, SomaError, isSomaError } from '@soma/core'
+import { type Clock, type Rng, SomaError, isSomaError, throwIfAborted } from '@soma/core'
 import { RETRY_AFTER_MS_MAX, RETRY_DELAY_MS, RETRY_DELAY_MS_MAX } from './limits.ts'
 
 export interface RetryDeps {
@@ -26,7 +26,7 @@ export async function withRetries<T>(deps: RetryDeps, options: RetryOptions, att
     try {
       return await attempt()
     } catch (error) {
-      options.signal.throwIfAborted()
+      throwIfAborted(options.signal)
       if (!mayRetry(error)) throw error
       if (options.progressed?.()) failures = 0
       if (failures >= options.retries) throw exhausted(error, failures + 1)

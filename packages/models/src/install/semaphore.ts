@@ -1,4 +1,4 @@
-import { throwIfAborted } from '@soma/core'
+import { abortError, throwIfAborted } from '@soma/core'
 
 /** Lets so many hold it at once, in the order they asked. The number may change between two requests. */
 export class Semaphore {
@@ -22,7 +22,7 @@ export class Semaphore {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onAbort = (): void => {
       this.#waiting.delete(resolve)
-      reject(signal.reason as Error)
+      reject(abortError(signal))
     }
     this.#waiting.add(resolve)
     signal.addEventListener('abort', onAbort, { once: true })

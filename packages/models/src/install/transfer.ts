@@ -62,12 +62,12 @@ export class Transfer {
 
   /** Ends it: what is not a blob by now stays as a partial download, unless it is of no use. */
   async close(reason: SomaError): Promise<void> {
+    using _lease = this.#lease
     this.#abort.abort(reason)
     await this.complete.catch(() => undefined)
     const isBlob = await this.#blob?.then(() => true).catch(() => false)
     if (!isBlob && this.#useless) await (await this.#open()).discard()
     else if (!isBlob) await this.#partial?.[Symbol.asyncDispose]()
-    this.#lease[Symbol.dispose]()
   }
 
   async #commit(): Promise<StoredBlob> {

@@ -3,7 +3,7 @@ import type { Child, ChildExit, ChildSpawner, CommandLine } from '@soma/host'
 import { type EngineDescriptor, type SmiMethod, smiMethods } from '@soma/spec'
 import { type Peer, createChannel, createPeer } from '@soma/wire'
 import type { z } from 'zod'
-import { startDeadline } from './deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import { type EngineName, answeredFailure, lostEngine, wrongAnswer } from './engine-failure.ts'
 import {
   CANCEL_GRACE_MS,

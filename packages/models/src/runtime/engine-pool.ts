@@ -1,5 +1,4 @@
-import { SomaError, abortError } from '@soma/core'
-import { untilAborted } from './deadline.ts'
+import { SomaError, abortError, untilAborted } from '@soma/core'
 import type { EngineEntry, EngineProcessDeps } from './engine-connection.ts'
 import { EngineProcess } from './engine-process.ts'
 

@@ -14,7 +14,7 @@ import {
   type Signature,
   smiMethods,
 } from '@soma/spec'
-import { startDeadline } from './deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import { EngineConnection, type EngineEnd, type EngineEntry, type EngineProcessDeps, type SmiOutput } from './engine-connection.ts'
 import { wrongAnswer } from './engine-failure.ts'
 

@@ -1,5 +1,4 @@
-import { type Clock, SomaError, abortError, isSomaError, toSomaError } from '@soma/core'
-import { untilAborted } from './deadline.ts'
+import { type Clock, SomaError, abortError, isSomaError, toSomaError, untilAborted } from '@soma/core'
 import {
   type RefuseReason,
   type ResidencyEffect,

@@ -2,6 +2,7 @@ import { SomaError } from '@soma/core'
 import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
 import type { Store } from '@soma/store'
 import type { InstalledModel } from '../ports.ts'
+import { checkUnchanged } from '../registry/check-unchanged.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
 import { modelToChange } from '../versions/may-follow.ts'
@@ -57,9 +58,4 @@ function checkPresent({ blobs }: Store, { name }: InstalledModel, { path, digest
   throw new SomaError('package/corrupt', `${path} of ${name} is damaged; repair it with soma model verify ${name} --repair, then sign`, {
     details: { model: name, path, digest },
   })
-}
-
-function checkUnchanged(registry: ModelRegistry, model: InstalledModel): void {
-  if (registry.get(model.name) === model) return
-  throw new SomaError('model/in-use', `${model.name} was changed meanwhile; sign it again`, { details: { model: model.name } })
 }

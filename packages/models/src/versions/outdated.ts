@@ -1,5 +1,6 @@
-import { type Clock, SomaError, isSomaError, throwIfAborted } from '@soma/core'
+import { SomaError, isSomaError, throwIfAborted, untilAborted } from '@soma/core'
 import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
+import { startDeadline } from '../deadline.ts'
 import type { Installer } from '../install/install.ts'
 import { pinnedTo } from '../install/plan.ts'
 import { totalBytes } from '../install/resolve.ts'
@@ -50,34 +51,14 @@ async function ask(deps: OutdatedDeps, model: InstalledModel, ctx: CallContext):
 
 /** @returns undefined when it is what is installed. */
 async function newer(deps: OutdatedDeps, model: InstalledModel, signal: AbortSignal): Promise<Outdated['available'] | undefined> {
-  using limit = timeLimit(deps.clock, model.wanted, signal)
+  const late = (): SomaError =>
+    new SomaError('source/unavailable', `the source of ${model.wanted} did not answer in ${OUTDATED_TIMEOUT_MS / 1000} s`)
+  using limit = startDeadline(deps.clock, OUTDATED_TIMEOUT_MS, late, signal)
   const include = includeOf(model)
   const wanted = { reference: model.wanted, name: model.name, replace: true, allowUnsafe: false, ...(include && { include }) }
-  const { resolution, pin } = await limit.hold(
-    deps.installer.resolve(wanted, { signal: limit.signal, report: () => undefined }, { retries: 0 }),
-  )
+  const resolving = deps.installer.resolve(wanted, { signal: limit.signal, report: () => undefined }, { retries: 0 })
+  // Not every source listens to its signal.
+  const { resolution, pin } = await untilAborted(resolving, limit.signal)
   if (pin === pinnedTo(model)) return undefined
   return { version: resolution.version, reference: resolution.reference, sizeBytes: totalBytes(resolution) }
-}
-
-interface TimeLimit extends Disposable {
-  readonly signal: AbortSignal
-  /** Waits for `work`, but no longer than the limit: not every source listens to its signal. */
-  hold<T>(work: Promise<T>): Promise<T>
-}
-
-function timeLimit(clock: Clock, reference: string, outer: AbortSignal): TimeLimit {
-  const { promise, reject } = Promise.withResolvers<never>()
-  promise.catch(() => undefined)
-  const abort = new AbortController()
-  const timer = clock.schedule(OUTDATED_TIMEOUT_MS, () => {
-    const error = new SomaError('source/unavailable', `the source of ${reference} did not answer in ${OUTDATED_TIMEOUT_MS / 1000} s`)
-    abort.abort(error)
-    reject(error)
-  })
-  return {
-    signal: AbortSignal.any([outer, abort.signal]),
-    hold: (work) => Promise.race([work, promise]),
-    [Symbol.dispose]: () => timer[Symbol.dispose](),
-  }
 }

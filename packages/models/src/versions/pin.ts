@@ -1,6 +1,7 @@
 import { SomaError } from '@soma/core'
 import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
+import { checkUnchanged } from '../registry/check-unchanged.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { checkFiles } from './check-files.ts'
@@ -18,6 +19,7 @@ export function pinModel(deps: VersionDeps, input: ValidInput<'model.pin'>, ctx:
   checkFiles(store, model)
   const next = { ...model, pinned }
   const { name } = model
+  effects.require(() => checkUnchanged(registry, model))
   effects.put(PACKAGE_KIND, name, next, { blobs: blobsOf(next) })
   effects.committed(() => registry.apply(next))
   effects.emit({ name: 'model.pinned', resource: `model/${name}`, data: { name, pinned } })

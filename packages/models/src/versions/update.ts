@@ -3,6 +3,7 @@ import { type Installer, keyOf } from '../install/install.ts'
 import { pinnedTo } from '../install/plan.ts'
 import { type Watched, watch } from '../install/watched.ts'
 import type { InstalledModel } from '../ports.ts'
+import { checkUnchanged } from '../registry/check-unchanged.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { type Changes, changesBetween, expectedChanges, includeOf } from './changes.ts'
@@ -64,7 +65,7 @@ function upToDate(
 ): Output {
   if (wanted === before.wanted || input.dryRun) return { model: summarise(before, deps), changes: null }
   const model = { ...before, wanted }
-  ctx.effects.require(() => void deps.registry.get(before.name))
+  ctx.effects.require(() => checkUnchanged(deps.registry, before))
   ctx.effects.put(PACKAGE_KIND, model.name, model, { blobs: blobsOf(model) })
   ctx.effects.committed(() => deps.registry.apply(model))
   return { model: summarise(model, deps), changes: null }

@@ -110,6 +110,18 @@ describe('model.update', () => {
     assert.equal((await test.call('model.update', { model: 'a' })).output.model.version, '9.0.0')
   })
 
+  it('does not undo what was done to the model while the source was asked', async () => {
+    await using test = await withModel()
+    const resolve = test.source.resolve.bind(test.source)
+    test.source.resolve = async (...asked) => {
+      const resolution = await resolve(...asked)
+      await test.call('model.pin', { model: 'a' })
+      return resolution
+    }
+    assert.equal(await codeOf(test.call('model.update', { model: 'a', to: 'test/a@1.0.0' })), 'model/in-use')
+    assert.equal(test.registry.get('a').pinned, true)
+  })
+
   it('keeps the files that the model was installed with', async () => {
     await using test = await TestInstall.create()
     const files = (version: number) => ({ 'x/m.echo': `x${version}`, 'y/m.echo': `y${version}` })

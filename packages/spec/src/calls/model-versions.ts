@@ -64,7 +64,7 @@ export const modelUpdate = defineCall({
   ],
   mutates: true,
   http: 'POST /v1/models/{model}/update',
-  errors: [...installErrors, 'model/not-found', 'model/pinned', 'model/exists'],
+  errors: [...installErrors, 'model/not-found', 'model/pinned', 'model/exists', 'model/in-use'],
 })
 
 export const modelRollback = defineCall({
@@ -94,7 +94,7 @@ export const modelPin = defineCall({
   right: (input) => ({ resource: `model/${input.model}`, right: 'install' }),
   mutates: true,
   http: 'POST /v1/models/{model}/pin',
-  errors: ['model/not-found', 'package/corrupt'],
+  errors: ['model/not-found', 'model/in-use', 'package/corrupt'],
 })
 
 export const modelAlias = defineCall({

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { throwIfAborted } from '@soma/core'
 import { type Entry, type ZipFile, openPromise } from 'yauzl'
 import { type Archive, type ArchiveEntry, archiveRefused } from './entry.ts'
 
@@ -13,7 +14,7 @@ export async function* readZip(archive: Archive, signal: AbortSignal): AsyncGene
   const zip = await openPromise(archive.path, { autoClose: false, lazyEntries: true, strictFileNames: true, validateEntrySizes: true })
   try {
     for await (const entry of zip.eachEntry()) {
-      signal.throwIfAborted()
+      throwIfAborted(signal)
       yield toEntry(archive, zip, entry)
     }
   } finally {
