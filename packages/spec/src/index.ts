@@ -113,6 +113,7 @@ export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './so
 export { knownLicenceOfText, licenceOf, licenceOfText } from './source/v1/licence.ts'
 export { nearestOf } from './source/v1/nearest.ts'
 export { publicReference, publicUrl } from './source/v1/public-url.ts'
+export { addressSetting, authorizedFetch } from './source/v1/settings.ts'
 export { streamBody } from './source/v1/stream-body.ts'
 export {
   type Artifact,

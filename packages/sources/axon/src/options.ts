@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { SourceDeps } from '@soma/spec'
+import { type HttpFetch, type SourceDeps, authorizedFetch } from '@soma/spec'
 import { z } from 'zod'
 import { badSetting, noRegistry } from './errors.ts'
 import { CONFIG_BYTES_MAX } from './limits.ts'
@@ -31,9 +31,9 @@ export async function loadAxonOptions(env: Env): Promise<AxonOptions> {
   return { registry: registryUrl(registry), ...(token && { token }) }
 }
 
-/** The token, for the registry's own host alone: packages may lie elsewhere. */
-export function authorizationFor(url: string, { registry, token }: AxonOptions): Readonly<Record<string, string>> {
-  return token !== undefined && new URL(url).origin === registry.origin ? { authorization: `Bearer ${token}` } : {}
+/** HTTP with the token for the registry's own origin alone: packages may lie elsewhere. */
+export function registryFetch(fetch: HttpFetch, { registry, token }: AxonOptions): HttpFetch {
+  return authorizedFetch(fetch, registry, token === undefined ? undefined : `Bearer ${token}`)
 }
 
 function registryUrl(text: string): URL {

@@ -4,7 +4,7 @@ import { changedAtRegistry, notFound } from './errors.ts'
 import { formatKey } from './key.ts'
 import { VERSIONS_SHOWN } from './limits.ts'
 import { type RegistryManifest, readRegistryManifest } from './manifest.ts'
-import { type AxonOptions, authorizationFor, loadAxonOptions } from './options.ts'
+import { type AxonOptions, loadAxonOptions, registryFetch } from './options.ts'
 import { type AxonReference, formatAxonReference, parseAxonReference } from './reference.ts'
 import { searchRegistry, versionOf } from './search.ts'
 
@@ -38,7 +38,7 @@ async function findManifest(reference: AxonReference, query: Query): Promise<Reg
 
 async function fetchManifest({ namespace, name, version }: AxonReference, { deps, options, signal }: Query): Promise<RegistryManifest> {
   const { href } = new URL(`api/v1/models/${namespace}/${name}/${version}/manifest.yaml`, options.registry)
-  const reply = await deps.fetch(href, { headers: authorizationFor(href, options), signal })
+  const reply = await registryFetch(deps.fetch, options)(href, { signal })
   return readRegistryManifest(await readDocument(reply, MANIFEST_BYTES_MAX), href, options.registry)
 }
 

@@ -3,7 +3,7 @@ import { type HttpFetch, type SearchHit, licenceOf, readDocument } from '@soma/s
 import { z } from 'zod'
 import { badDocument } from './errors.ts'
 import { SEARCH_BYTES_MAX, SEARCH_RESULTS_MAX } from './limits.ts'
-import { type AxonOptions, authorizationFor } from './options.ts'
+import { type AxonOptions, registryFetch } from './options.ts'
 
 const text = z.string().optional().catch(undefined)
 
@@ -39,7 +39,7 @@ export async function searchRegistry(
   const { options, fetch, signal } = use
   const url = new URL('api/v1/search', options.registry)
   url.searchParams.set('q', query)
-  const reply = await fetch(url.href, { headers: { accept: 'application/json', ...authorizationFor(url.href, options) }, signal })
+  const reply = await registryFetch(fetch, options)(url.href, { headers: { accept: 'application/json' }, signal })
   const bytes = await readDocument(reply, SEARCH_BYTES_MAX)
   try {
     return Answer.parse(parseJson(bytes, 'the answer'))

@@ -1,4 +1,4 @@
-import { type HttpFetch, type SourceDeps, readDocument } from '@soma/spec'
+import { type HttpFetch, type SourceDeps, authorizedFetch, readDocument } from '@soma/spec'
 import { type AskedRepository, badAnswer, hubError } from './errors.ts'
 import { PAGE_BYTES_MAX, REQUESTS_MAX } from './limits.ts'
 import type { HubOptions } from './options.ts'
@@ -7,11 +7,9 @@ import type { HubOptions } from './options.ts'
 export function createHubFetch(fetch: HttpFetch, options: HubOptions, repository: string): HttpFetch {
   const { endpoint, token } = options
   const asked: AskedRepository = { repository, endpoint, authenticated: token !== undefined }
-  const { origin } = new URL(endpoint)
+  const authorized = authorizedFetch(fetch, endpoint, token === undefined ? undefined : `Bearer ${token}`)
   return async (url, request) => {
-    const own = token !== undefined && new URL(url).origin === origin
-    const headers = { ...request.headers, ...(own && { authorization: `Bearer ${token}` }) }
-    const reply = await fetch(url, { ...request, headers, statuses: [401, 403, 404] })
+    const reply = await authorized(url, { ...request, statuses: [401, 403, 404] })
     if (reply.status < 400 || reply.status === 416) return reply
     reply[Symbol.dispose]()
     throw hubError(reply, asked)

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SomaError } from '@soma/core'
-import type { SourceDeps } from '@soma/spec'
+import { type SourceDeps, addressSetting } from '@soma/spec'
 import { TOKEN_BYTES_MAX } from './limits.ts'
 
 /** The user's settings, by the names that Hugging Face's own tools have for them. */
@@ -28,7 +28,7 @@ export async function loadHubOptions(env: SourceDeps['env']): Promise<HubOptions
   const token = await findToken(env, home)
   const cache = env['HF_HUB_CACHE'] ?? env['HUGGINGFACE_HUB_CACHE'] ?? (home && join(home, 'hub'))
   return {
-    endpoint: endpointOf(env['HF_ENDPOINT']),
+    endpoint: addressSetting(env, 'HF_ENDPOINT', DEFAULT_ENDPOINT),
     offline: /^(1|on|yes|true)$/i.test(env['HF_HUB_OFFLINE'] ?? ''),
     ...(token !== undefined && { token }),
     ...(cache !== undefined && { cache }),
@@ -39,13 +39,6 @@ function hubHome(env: SourceDeps['env']): string | undefined {
   if (env['HF_HOME']) return env['HF_HOME']
   const cache = env['XDG_CACHE_HOME'] || (env['HOME'] && join(env['HOME'], '.cache'))
   return cache ? join(cache, 'huggingface') : undefined
-}
-
-function endpointOf(setting = DEFAULT_ENDPOINT): string {
-  const url = URL.canParse(setting) ? new URL(setting) : undefined
-  const plain = url && /^https?:$/.test(url.protocol) && url.username + url.password + url.search + url.hash === ''
-  if (url && plain) return url.href.replace(/\/+$/, '')
-  throw new SomaError('config/invalid', 'HF_ENDPOINT is no web address; expected e.g. https://huggingface.co')
 }
 
 async function findToken(env: SourceDeps['env'], home: string | undefined): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { parseJson } from '@soma/core'
-import { type HttpFetch, type HttpReply, type HttpRequest, type SourceDeps, readDocument } from '@soma/spec'
+import { type HttpFetch, type HttpReply, type SourceDeps, authorizedFetch, readDocument } from '@soma/spec'
 import { z } from 'zod'
 import { badDocument, forbidden, gated } from './errors.ts'
 import { DOCUMENT_BYTES_MAX, FILES_MAX, FILES_PAGE, PROBLEM_BYTES_MAX } from './limits.ts'
@@ -93,10 +93,9 @@ export class KaggleApi {
   /** HTTP that sends the credentials to Kaggle alone and tells terms to accept from a wrong key. */
   fetchFor(reference: KaggleReference | undefined): HttpFetch {
     const { endpoint, authorization } = this.options
+    const authorized = authorizedFetch(this.#deps.fetch, endpoint, authorization)
     return async (url, request) => {
-      const own = authorization !== undefined && new URL(url).origin === endpoint.origin
-      const headers = { ...request.headers, ...(own && { authorization }) }
-      const reply = await this.#deps.fetch(url, { ...request, headers, statuses: [403] } satisfies HttpRequest)
+      const reply = await authorized(url, { ...request, statuses: [403] })
       if (reply.status !== 403) return reply
       throw this.#refusal(reference, await reasonOf(reply))
     }

@@ -1,8 +1,8 @@
 import { type Stats } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Log, SomaError, parseJson } from '@soma/core'
-import type { SourceDeps } from '@soma/spec'
+import { type Log, parseJson } from '@soma/core'
+import { type SourceDeps, addressSetting } from '@soma/spec'
 import { z } from 'zod'
 import { badCredentials } from './errors.ts'
 import { CREDENTIALS_BYTES_MAX } from './limits.ts'
@@ -27,18 +27,10 @@ const KaggleJson = z.looseObject({ username: z.string().min(1), key: z.string().
 export async function loadKaggleOptions({ env, log }: { readonly env: Env; readonly log: Log }): Promise<KaggleOptions> {
   const authorization = fromEnvironment(env) ?? (await fromFiles(env, log))
   return {
-    endpoint: address(env['KAGGLE_API_ENDPOINT'] || 'https://www.kaggle.com', 'KAGGLE_API_ENDPOINT'),
-    tfhub: address(env['SOMA_TFHUB_ENDPOINT'] || 'https://tfhub.dev', 'SOMA_TFHUB_ENDPOINT'),
+    endpoint: new URL(`${addressSetting(env, 'KAGGLE_API_ENDPOINT', 'https://www.kaggle.com')}/`),
+    tfhub: new URL(`${addressSetting(env, 'SOMA_TFHUB_ENDPOINT', 'https://tfhub.dev')}/`),
     ...(authorization !== undefined && { authorization }),
   }
-}
-
-function address(text: string, setting: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
-    throw new SomaError('config/invalid', `${setting} is no http or https address`, { details: { setting } })
-  if (!url.pathname.endsWith('/')) url.pathname += '/'
-  return url
 }
 
 function fromEnvironment(env: Env): string | undefined {

@@ -1,5 +1,5 @@
 import { type Artifact, type Download, type DownloadOptions, type SourceDeps, openHttpDownload } from '@soma/spec'
-import { withToken } from './hub.ts'
+import { hubFetch } from './hub.ts'
 import { parseKey } from './key.ts'
 import { loadModelScopeOptions } from './options.ts'
 
@@ -9,5 +9,5 @@ export function downloadModelScope(artifact: Artifact, deps: SourceDeps, downloa
   const options = loadModelScopeOptions(deps.env)
   const query = new URLSearchParams({ Revision: commit, FilePath: path })
   const url = `${options.endpoint}/api/v1/models/${repository}/repo?${query.toString()}`
-  return openHttpDownload(withToken(deps.fetch, options), { url, hashed: sha256 !== undefined }, download)
+  return openHttpDownload(hubFetch(deps.fetch, options), { url, hashed: sha256 !== undefined }, download)
 }

@@ -1,5 +1,5 @@
 import { isSomaError, parseJson } from '@soma/core'
-import { type HttpFetch, type SourceDeps, publicUrl, readDocument } from '@soma/spec'
+import { type HttpFetch, type SourceDeps, authorizedFetch, publicUrl, readDocument } from '@soma/spec'
 import { z } from 'zod'
 import { badAnswer, refused } from './errors.ts'
 import { ANSWER_BYTES_MAX, PAGE_MODELS_MAX } from './limits.ts'
@@ -61,13 +61,8 @@ export interface HubQuery {
 }
 
 /** HTTP with the token for the hub's own origin only. */
-export function withToken(fetch: HttpFetch, { endpoint, token }: ModelScopeOptions): HttpFetch {
-  if (token === undefined) return fetch
-  const { origin } = new URL(endpoint)
-  return (url, request) => {
-    const own = new URL(url).origin === origin
-    return fetch(url, { ...request, headers: { ...request.headers, ...(own && { authorization: `Bearer ${token}` }) } })
-  }
+export function hubFetch(fetch: HttpFetch, { endpoint, token }: ModelScopeOptions): HttpFetch {
+  return authorizedFetch(fetch, endpoint, token === undefined ? undefined : `Bearer ${token}`)
 }
 
 export function fetchInfo(query: HubQuery, repository: string): Promise<ModelScopeInfo> {
@@ -100,7 +95,7 @@ async function ask<T>(query: HubQuery, path: string, schema: z.ZodType<T>): Prom
 }
 
 async function fetchJson({ deps, options, signal }: HubQuery, url: string): Promise<unknown> {
-  const reply = await withToken(deps.fetch, options)(url, { headers: { accept: 'application/json' }, signal })
+  const reply = await hubFetch(deps.fetch, options)(url, { headers: { accept: 'application/json' }, signal })
   const bytes = await readDocument(reply, ANSWER_BYTES_MAX)
   try {
     return parseJson(bytes, 'the answer')

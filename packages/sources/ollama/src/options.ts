@@ -1,6 +1,5 @@
 import { join } from 'node:path'
-import { SomaError } from '@soma/core'
-import type { SourceDeps } from '@soma/spec'
+import { type SourceDeps, addressSetting } from '@soma/spec'
 import type { OllamaReference } from './reference.ts'
 
 type Env = SourceDeps['env']
@@ -13,19 +12,12 @@ const DEFAULT_REGISTRY = 'https://registry.ollama.ai'
  * @throws {SomaError} `config/invalid`.
  */
 export function repositoryUrl({ host, namespace, name }: Pick<OllamaReference, 'host' | 'namespace' | 'name'>, env: Env): string {
-  return `${host === undefined ? defaultRegistry(env) : registryAt(host)}/v2/${namespace}/${name}`
+  return `${host === undefined ? addressSetting(env, 'SOMA_OLLAMA_REGISTRY', DEFAULT_REGISTRY) : registryAt(host)}/v2/${namespace}/${name}`
 }
 
 function registryAt(host: string): string {
   const local = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host)
   return `${local ? 'http' : 'https'}://${host}`
-}
-
-function defaultRegistry(env: Env): string {
-  const setting = env['SOMA_OLLAMA_REGISTRY'] ?? DEFAULT_REGISTRY
-  const url = URL.canParse(setting) ? new URL(setting) : undefined
-  if (url && /^https?:$/.test(url.protocol) && url.search + url.hash === '') return url.href.replace(/\/+$/, '')
-  throw new SomaError('config/invalid', `SOMA_OLLAMA_REGISTRY is no web address; expected e.g. ${DEFAULT_REGISTRY}`)
 }
 
 /** Where Ollama keeps its blobs on this machine: `OLLAMA_MODELS`, the user's own, and that of the system's service. */
