@@ -1,14 +1,14 @@
 import type { EngineDescriptor } from '@soma/spec'
 import { compileGlob } from '../package/glob.ts'
 
-/** What a name says of the format, most telling first: a folder with both is run from the first. */
+/** What a name says of the format, in the order in which installing takes one of several (`choose.ts` of formats). */
 const names: ReadonlyArray<readonly [RegExp, string]> = [
   [/\.gguf$/i, 'gguf'],
-  [/\.onnx$/i, 'onnx'],
   [/\.safetensors$/i, 'safetensors'],
+  [/\.onnx$/i, 'onnx'],
   [/(^|\/)saved_model\.pb$/i, 'saved-model'],
-  [/\.tflite$/i, 'tflite'],
   [/\.(keras|h5)$/i, 'keras'],
+  [/\.tflite$/i, 'tflite'],
   [/\.(pt|pth|ckpt)$|(^|\/)pytorch_model[^/]*\.bin$/i, 'pytorch'],
 ]
 

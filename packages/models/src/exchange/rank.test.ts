@@ -111,6 +111,7 @@ describe('the format by names', () => {
     assert.equal(formatOfNames(['a_det.onnx'], engines), 'onnx')
     assert.equal(formatOfNames(['pytorch_model-00001-of-2.bin', 'config.json'], []), 'pytorch')
     assert.equal(formatOfNames(['model.safetensors', 'pytorch_model.bin'], []), 'safetensors')
+    assert.equal(formatOfNames(['model.onnx', 'model.safetensors'], []), 'safetensors', 'as it is installed')
     assert.equal(formatOfNames(['README.md', 'vocab.bin'], []), null)
   })
 })

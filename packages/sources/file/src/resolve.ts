@@ -3,6 +3,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { type Artifact, type Resolution, archiveKind, fileStem, modelNameOf } from '@soma/spec'
 import { changedOnDisk, fileError, holdsNothing, pointerOnly, unsafePath } from './errors.ts'
+import { FILES_OPEN_MAX } from './limits.ts'
 import { type LfsPointer, lfsObjects, objectPath, readPointer } from './lfs.ts'
 import type { FileReference } from './options.ts'
 import { fileState, formatKey } from './state.ts'
@@ -28,7 +29,10 @@ async function artifactsOf(root: string, signal: AbortSignal): Promise<Artifact[
   if (!stats.isDirectory()) throw unsafePath(root, 'is a socket, pipe or device')
   const found = await walk(root, signal)
   if (found.length === 0) throw holdsNothing(root)
-  return Promise.all(found.map((file) => artifactOf(file, 'file')))
+  const artifacts: Artifact[] = []
+  for (let at = 0; at < found.length; at += FILES_OPEN_MAX)
+    artifacts.push(...(await Promise.all(found.slice(at, at + FILES_OPEN_MAX).map((file) => artifactOf(file, 'file')))))
+  return artifacts
 }
 
 async function artifactOf({ path, realPath }: FoundFile, kind: Artifact['kind']): Promise<Artifact> {
