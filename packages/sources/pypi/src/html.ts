@@ -10,8 +10,12 @@ const attribute = /\s*([^\s=>"'/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))
 /** The links of an index page. No HTML parser: PEP 503 pages are lists of anchors, and anything else in them is not for us. */
 export function parseLinks(html: string): Link[] {
   const links: Link[] = []
+  let at = 0
   for (const { index } of html.matchAll(anchor)) {
+    // Inside of the one before, whose end is far: reading on from each would take the square of the page's length.
+    if (index < at) continue
     const { attributes, end } = parseAttributes(html, index + 2)
+    at = end
     if (html[end] !== '>') continue
     const close = html.indexOf('<', end)
     links.push({ attributes, text: unescaped(html.slice(end + 1, close < 0 ? undefined : close)) })

@@ -56,3 +56,9 @@ test('metadata ends at the first empty line, and what is unknown or too long is 
   assert.deepEqual(parseMetadata('Project-URL: Source, https://s\nProject-URL: Home Page, https://h'), { homepage: 'https://h' })
   assert.deepEqual(parseMetadata(''), {})
 })
+
+test('a page of anchors that never end is read once, and not once from each', () => {
+  const beganAt = performance.now()
+  parseLinks('<a '.repeat(200_000))
+  assert.ok(performance.now() - beganAt < 5000, `${performance.now() - beganAt} ms`)
+})

@@ -47,7 +47,7 @@ function fromEnum(code: string, body: string): Candidate[] {
 }
 
 function enumMembers(text: string): Candidate[] {
-  const fallback = /^\s+DEFAULT\s*=\s*([A-Z][A-Z0-9_]*)/m.exec(text)?.[1]
+  const fallback = /^[ \t]+DEFAULT\s*=\s*([A-Z][A-Z0-9_]*)/m.exec(text)?.[1]
   const members = text.split(/^(?=[ \t]+[A-Z][A-Z0-9_]*\s*=)/m).flatMap((member) => {
     const name = /^[ \t]+([A-Z][A-Z0-9_]*)\s*=/.exec(member)?.[1]
     const url = stringsOf(member).find(isWeightsUrl)

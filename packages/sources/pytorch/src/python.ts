@@ -1,5 +1,8 @@
-/** Strings, comments and everything else of Python's lexical grammar that matters for finding an address. */
-const tokens = /([rbuf]{0,2})("""[\s\S]*?"""|'''[\s\S]*?''')|("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|#[^\n]*/gi
+/**
+ * Strings, comments and everything else of Python's lexical grammar that matters for finding an address. A string that does not end
+ * is one to the end of its line: looking for its end again from each quote in it would take the square of its length.
+ */
+const tokens = /([rbuf]{0,2})("""[\s\S]*?"""|'''[\s\S]*?''')|("(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)|#[^\n]*/gi
 
 /**
  * Code without comments and long strings, lines kept (and indented, as what goes on is), and with neighbouring string literals joined as Python joins them:
@@ -49,15 +52,15 @@ export function importsOf(code: string): Import[] {
     ([, module = '', inside, line]) =>
       (inside ?? line ?? '')
         .split(',')
-        .map((one) => /^\s*(\w+|\*)(?:\s+as\s+(\w+))?\s*;?\s*$/.exec(one))
+        .map((one) => /^(\w+|\*)(?:\s+as\s+(\w+))?(?:\s*;)?$/.exec(one.trim()))
         .flatMap((match) => (match ? [{ module, name: match[1] ?? '', as: match[2] ?? match[1] ?? '' }] : [])),
   )
 }
 
 /** The literal texts of a piece of code, f-strings with holes left out. */
 export function stringsOf(code: string): string[] {
-  return [...code.matchAll(/([rbuf]{0,2})(["'])((?:\\.|(?!\2)[^\\\n])*)\2/gi)].flatMap(([, prefix = '', , text = '']) =>
-    /f/i.test(prefix) && text.includes('{') ? [] : [text],
+  return [...code.matchAll(/([rbuf]{0,2})(["'])((?:\\.|(?!\2)[^\\\n])*)(\2?)/gi)].flatMap(([, prefix = '', , text = '', end]) =>
+    end === '' || (/f/i.test(prefix) && text.includes('{')) ? [] : [text],
   )
 }
 
