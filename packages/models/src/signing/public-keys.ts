@@ -33,6 +33,8 @@ export function readPublicKeys(pem: string): PublicKeys {
   const blocks = [...pem.matchAll(block)]
   if (blocks.some(([, label = '']) => label.includes('PRIVATE')))
     throw invalid('it holds a private key; give only the public half away, as soma key show prints it')
+  // Half of a hybrid key would be a key, too: a weaker one than was given.
+  if (pem.split('-----BEGIN ').length - 1 !== blocks.length) throw invalid('a block in it is cut short; get the key anew')
   return publicKeysOf(blocks.map(([text]) => parseBlock(text)))
 }
 

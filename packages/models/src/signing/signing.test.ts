@@ -278,6 +278,7 @@ describe('public keys', () => {
     const cases: Array<readonly [string, RegExp]> = [
       [secret, /private key/],
       [pem(generateKeyPairSync('rsa', { modulusLength: 1024 })), /this short/],
+      [pem(generateKeyPairSync('ed25519')) + pem(generateKeyPairSync('ed25519')).slice(0, 60), /cut short/],
       [pem(generateKeyPairSync('x25519')), /x25519 keys are not taken/],
       [pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' })), /ec keys are not taken/],
       [pem(generateKeyPairSync('ed25519')) + pem(generateKeyPairSync('ed25519')), /found ed25519\+ed25519/],
