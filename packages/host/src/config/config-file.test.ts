@@ -61,6 +61,7 @@ describe('a file that cannot be right', () => {
     ['[http]\nport = "80"', /line 2: http\.port is "80"; expected a whole number from 0 to 65535/, { line: 2, key: 'http.port' }],
     ['[log]\nlevel = "loud"', /line 2: log\.level is "loud"; expected one of debug, info, warn, error, silent/, {}],
     ['[http]\nallowedHosts = [1]', /http\.allowedHosts is \[1\]; expected a list of strings/, {}],
+    ['[install]\nmirrors = ["x"]', /install\.mirrors is \["x"\]; expected a list of <address>=<address of its mirror>/, {}],
     ['models = 3', /line 1: models is 3; expected a table of settings/, {}],
     ['[http]\nport = = 1', /line 2: /, { line: 2 }],
     ['[log]\nlevel = 1\n[http]\nport = -1', /\(and 1 more\)/, {}],

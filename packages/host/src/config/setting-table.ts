@@ -9,7 +9,7 @@ interface SettingSchema {
   readonly minimum?: number
   readonly exclusiveMinimum?: number
   readonly maximum?: number
-  readonly items?: { readonly type?: string }
+  readonly items?: { readonly type?: string; readonly description?: string }
   readonly default?: z.core.util.JSONType
   readonly description?: string
 }
@@ -48,7 +48,7 @@ function readTable(): SettingRow[] {
 function describe(setting: SettingSchema): string {
   if (setting.enum) return `one of ${setting.enum.join(', ')}`
   if (setting.type === 'boolean') return 'true or false'
-  if (setting.type === 'array') return `a list of ${setting.items?.type ?? 'value'}s`
+  if (setting.type === 'array') return `a list of ${setting.items?.description ?? `${setting.items?.type ?? 'value'}s`}`
   if (setting.type !== 'integer') return `a ${setting.type ?? 'value'}`
   const lowest = setting.minimum ?? (setting.exclusiveMinimum ?? 0) + 1
   const highest = setting.maximum ?? Number.MAX_SAFE_INTEGER

@@ -66,7 +66,8 @@ export const ConfigSchema = z.strictObject({
           z
             .string()
             .max(2048)
-            .regex(/^https?:\/\/[^\s=]+=https?:\/\/[^\s=]+$/, 'expected <address>=<address of the mirror>'),
+            .regex(/^https?:\/\/[^\s=]+=https?:\/\/[^\s=]+$/, 'expected <address>=<address of the mirror>')
+            .describe('<address>=<address of its mirror>'),
         )
         .max(100)
         .default([])
