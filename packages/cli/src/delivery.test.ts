@@ -75,7 +75,7 @@ describe('model install', () => {
       77,
       /accepted\n code: source\/gated\n next: The daemon reads tokens from its own environment/,
     ],
-    [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: Prefer a safetensors file.*--allow-unsafe/],
+    [new SomaError('package/unsafe-pickle', 'model.bin calls os.system'), 65, / next: `--allow-unsafe` installs it all the same/],
     [new SomaError('source/rate-limited', 'too many requests'), 75, /requests\n code: source\/rate-limited\n$/],
     [new SomaError('source/offline', 'not reachable'), 69, /install\.offline false/],
     [new SomaError('model/pinned', 'ocr stays at 1.4.2'), 73, /model pin --off/],

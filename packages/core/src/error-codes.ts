@@ -113,7 +113,7 @@ export const errorCodes = {
     422,
     65,
     false,
-    'A pickle would call something that loading weights never needs. The details name it. Prefer a safetensors file of the model; `--allow-unsafe` installs it all the same, and is audited.',
+    'A pickle would call something that loading weights never needs. The details name it. `--allow-unsafe` installs it all the same, and is audited.',
   ),
   'package/unsigned': code(
     403,

@@ -42,7 +42,10 @@ function nextStep({ code, message, retryable }: SomaError): string | undefined {
   const [, ...sentences] = errorCodes[code].summary.split(/(?<=\.)\s+/)
   const next = sentences.filter((sentence) => !sentence.startsWith('The details ')).join(' ') || undefined
   const command = /`([^`]+)`/.exec(next ?? '')?.[1]
-  return /`soma [^`]+`/.test(message) || (command !== undefined && message.includes(command)) ? undefined : next
+  return /\bsoma (audit|capability|config|engine|key|model|serve|source|stop|token)\b/.test(message) ||
+    (command !== undefined && message.includes(command))
+    ? undefined
+    : next
 }
 
 /** A mistake in the command line itself: exit code 64, as sysexits.h has it. */

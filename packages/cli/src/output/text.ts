@@ -54,9 +54,9 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'right' ? space + text : text + space
 }
 
-/** Commits and digests cut to what tells them apart. For reading along: what is to be copied stays whole. */
+/** Commits, digests and ETags cut to what tells them apart. For reading along: what is to be copied stays whole. */
 export function shortRevisions(text: string): string {
-  return text.replace(/(?<![0-9a-z])([0-9a-f]{12})[0-9a-f]{28,}(?![0-9a-z])/g, '$1')
+  return text.replace(/(?<![0-9a-z])([0-9a-f]{12})[0-9a-f]{20,}(?![0-9a-z])/g, '$1')
 }
 
 /** The first of a list, and how many more there are. */

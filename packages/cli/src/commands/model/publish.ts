@@ -19,7 +19,7 @@ export const command = defineCommand<[model: string, reference: string]>({
     )
     ctx.show(output, ({ reference, digest, sentBytes, skippedBytes }) => [
       `published ${model} as ${reference}: ${formatBytes(sentBytes)} sent${skippedBytes > 0 ? `, ${formatBytes(skippedBytes)} were there` : ''}`,
-      ...(digest === null ? [] : [digest]),
+      ...(digest === null || reference.endsWith(digest) ? [] : [digest]),
     ])
   },
 })

@@ -89,7 +89,8 @@ function render({ model, changes }: Update, { dryRun }: Options, { terminal }: C
       ],
       paint,
     ),
-    ...(changes.licenceBefore === changes.licenceAfter ? [] : [paint.yellow('warning: the licence is another one')]),
+    // An update that was made has warned of it already.
+    ...(!dryRun || changes.licenceBefore === changes.licenceAfter ? [] : [paint.yellow('warning: the licence is another one')]),
     ...(changes.files.length === 0 ? [] : formatTable(changes.files, fileColumns, terminal)),
   ]
 }

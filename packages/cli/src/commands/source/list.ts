@@ -7,17 +7,23 @@ export const command = defineCommand({
   async run(ctx) {
     const client = await ctx.connect()
     const output = await client.call('source.list', {}, { signal: ctx.signal })
-    ctx.show(output, ({ sources }) => formatTable(sources, columns, ctx.terminal))
+    ctx.show(output, ({ sources }) =>
+      formatTable(sources, sources.some(({ file }) => file !== null) ? [...columns, origin] : columns, ctx.terminal),
+    )
   },
 })
 
-const columns: ReadonlyArray<Column<CallOutput<'source.list'>['sources'][number]>> = [
+type Row = CallOutput<'source.list'>['sources'][number]
+
+const columns: ReadonlyArray<Column<Row>> = [
   { title: 'source', value: ({ scheme }) => scheme },
-  { title: 'what it is', value: ({ title }) => title },
+  { title: 'what it is', value: ({ title }) => title, shrinks: true },
   { title: 'example', value: ({ example }) => example, shrinks: true },
   {
     title: 'also',
     value: ({ searchable, publishable }) => [searchable ? 'search' : '', publishable ? 'publish' : ''].filter(Boolean).join(', '),
   },
-  { title: 'loaded from', value: ({ file }) => file ?? '', shrinks: true, optional: true },
 ]
+
+/** Of a source that is a file of the user's. */
+const origin: Column<Row> = { title: 'loaded from', value: ({ file }) => file ?? '', shrinks: true, optional: true }
