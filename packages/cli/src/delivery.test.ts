@@ -609,6 +609,9 @@ describe('model sign', () => {
       (await run('key create release', answers)).stdout,
       /^release\nid +f+\nalgorithms +ed25519 and ml-dsa-65\ncan sign +yes\ntrusted +yes\nsince +.*\n$/,
     )
+    const plain = await run('key create release --algorithm ecdsa-p256', answers)
+    assert.deepEqual(plain.asked, [['key.create', { name: 'release', algorithm: 'ecdsa-p256' }]])
+    assert.equal((await run('key create release --algorithm rsa', answers)).exitCode, 64)
     assert.equal((await run('key show release --pem', answers)).stdout, publicPem)
     assert.match((await run('key list', answers)).stdout, /^NAME +TRUSTED +SIGNS.*\nrelease +yes +yes/)
     const file = join(folder, 'key.pem')
