@@ -14,7 +14,7 @@ import type {
 import type { Store } from '@soma/store'
 import { findSource } from '../install/resolve.ts'
 import { withRetries } from '../install/retry.ts'
-import { type Watched, watch } from '../install/watched.ts'
+import { type Watched, watch } from '../watched.ts'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { PIECES_MAX, PIECE_BYTES } from './limits.ts'
 import { type OutgoingContent, checkedBytes, outgoingFiles } from './outgoing-files.ts'

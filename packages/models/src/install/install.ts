@@ -15,7 +15,7 @@ import { recognise } from './recognise.ts'
 import { register } from './register.ts'
 import { type Target, resolve } from './resolve.ts'
 import { discardArchives, unpack } from './unpack.ts'
-import { type Watched, watch } from './watched.ts'
+import { type Watched, watch } from '../watched.ts'
 
 type Input = ValidInput<'model.install'>
 type Event = CallEvent<'model.install'>

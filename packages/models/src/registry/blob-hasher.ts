@@ -1,7 +1,7 @@
 import type { BlobDigest, Clock } from '@soma/core'
 import type { CallEvent } from '@soma/spec'
 import type { BlobStore } from '@soma/store'
-import type { Watched } from '../install/watched.ts'
+import type { Watched } from '../watched.ts'
 import type { InstalledFile } from '../ports.ts'
 import type { HashPool } from './hash-pool.ts'
 import { VERIFY_PROGRESS_INTERVAL_MS } from './limits.ts'

@@ -1,7 +1,7 @@
 import { type CallContext, type CallEvent, type CallOutput, type ValidInput, publicReference } from '@soma/spec'
 import { type Installer, keyOf } from '../install/install.ts'
 import { pinnedTo } from '../install/plan.ts'
-import { type Watched, watch } from '../install/watched.ts'
+import { type Watched, watch } from '../watched.ts'
 import type { InstalledModel } from '../ports.ts'
 import { checkUnchanged } from '../registry/check-unchanged.ts'
 import { PACKAGE_KIND } from '../registry/record.ts'

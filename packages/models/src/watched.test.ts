@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SomaError } from '@soma/core'
-import { createTestClock, settle } from '@soma/testkit/clock'
+import { settle } from '@soma/testkit/clock'
 import { EventChannel } from './event-channel.ts'
-import { STALL_MS } from './limits.ts'
-import { Semaphore } from './semaphore.ts'
-import { StallWatch } from './stall.ts'
 import { watch } from './watched.ts'
 
-const signal = new AbortController().signal
+const { signal } = new AbortController()
 
 describe('event channel', () => {
   it('keeps only the latest event of a key, however many come', async () => {
@@ -73,45 +70,5 @@ describe('watched work', () => {
     await stream.next()
     await stream.return()
     assert.equal(cleaned, true)
-  })
-})
-
-describe('semaphore', () => {
-  it('lets in as many as it has places, in order, and forgets who gave up', async () => {
-    const semaphore = new Semaphore(() => 2)
-    const order: number[] = []
-    const abort = new AbortController()
-    const first = await semaphore.acquire(signal)
-    const second = await semaphore.acquire(signal)
-    const third = semaphore.acquire(signal).then((place) => (order.push(3), place))
-    const gaveUp = semaphore.acquire(abort.signal)
-    const fourth = semaphore.acquire(signal).then((place) => (order.push(4), place))
-    abort.abort(new SomaError('call/cancelled', 'gone'))
-    await assert.rejects(gaveUp, /gone/)
-    assert.deepEqual(order, [])
-    first[Symbol.dispose]()
-    ;(await third)[Symbol.dispose]()
-    second[Symbol.dispose]()
-    ;(await fourth)[Symbol.dispose]()
-    assert.deepEqual(order, [3, 4])
-    using _one = await semaphore.acquire(signal)
-    using _two = await semaphore.acquire(signal)
-  })
-})
-
-describe('stall watch', () => {
-  it('aborts an attempt that receives nothing, and leaves one alone that does', async () => {
-    const clock = createTestClock()
-    const abort = new AbortController()
-    using stall = new StallWatch(clock, abort)
-    for (let round = 0; round < 10; round++) {
-      await clock.advance(STALL_MS * 0.7)
-      stall.moved()
-    }
-    assert.equal(abort.signal.aborted, false)
-    await clock.advance(STALL_MS * 1.5)
-    assert.match(String(abort.signal.reason), /nothing came/)
-    stall[Symbol.dispose]()
-    assert.equal(clock.pending, 0)
   })
 })
