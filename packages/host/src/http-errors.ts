@@ -22,7 +22,7 @@ export function statusError(url: URL, status: number, headers: Readonly<Record<s
   }
   const message =
     `${url.host} answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd() +
-    ` for ${details.url}${statusAdvice(status, retryAfterMs, now)}`
+    ` for ${details.url.split('?')[0]}${statusAdvice(status, retryAfterMs, now)}`
   return new SomaError(statusCode(status), message, { details, retryable: isTemporary(status) })
 }
 

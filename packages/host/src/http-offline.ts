@@ -11,6 +11,7 @@ export function createOfflineFetch(fetch: HttpFetch, isOffline: () => boolean): 
 
 function offline(text: string): SomaError {
   const url = URL.canParse(text) ? publicUrl(text) : 'an address'
-  const message = `offline mode is on, so ${url} is not asked; install.offline = false and an unset SOMA_OFFLINE end it`
+  // The path says enough: hubs are asked with long queries.
+  const message = `offline mode is on, so ${url.split('?')[0]} is not asked; install.offline = false and an unset SOMA_OFFLINE end it`
   return new SomaError('source/offline', message, { details: { url } })
 }

@@ -44,9 +44,10 @@ export const modelSearch = defineCall({
     sources: z.array(z.string().max(32)).max(32).optional().describe('Only these; all that can be searched when absent'),
   }),
   output: z.strictObject({
-    hits: z.array(Hit),
-    /** How each source answered. One that is not configured has none, unless it was named. */
-    sources: z.array(z.strictObject({ source: z.string(), hits: z.number(), tookMs: z.number(), error: z.string().nullable() })),
+    hits: z.array(Hit).describe('Best first. `runs` says whether an engine here loads it and it fits into memory, `reason` why not'),
+    sources: z
+      .array(z.strictObject({ source: z.string(), hits: z.number(), tookMs: z.number(), error: z.string().nullable() }))
+      .describe('How each source answered. One that is not configured is left out, unless it was named'),
   }),
   right: () => ({ resource: 'source/*', right: 'read', any: true }),
   http: 'POST /v1/models/search',
@@ -58,23 +59,18 @@ export const modelInfo = defineCall({
   summary: 'Ask a source what a reference means now, without installing it.',
   input: z.strictObject({ reference: Reference }),
   output: z.strictObject({
-    /** Pinned. */
-    reference: z.string(),
-    name: ModelName,
+    reference: z.string().describe('Pinned'),
+    name: ModelName.describe('That it would be installed under'),
     version: z.string(),
     licence: z.string().nullable(),
     description: z.string().nullable(),
     homepage: z.string().nullable(),
     task: z.string().nullable(),
-    /** Told by the names of the files; null when it takes more than names. */
-    format: z.string().nullable(),
-    /** Engines here that load the format. */
-    engines: z.array(z.string()),
-    /** Null when the source does not say all sizes. */
-    sizeBytes: ByteCount.nullable(),
-    /** Bytes that are in the store already. */
-    storedBytes: ByteCount,
-    freeBytes: ByteCount,
+    format: z.string().nullable().describe('Told by the names of the files; null when it takes more than names'),
+    engines: z.array(z.string()).describe('Those here that load the format'),
+    sizeBytes: ByteCount.nullable().describe('Null when the source does not say all sizes'),
+    storedBytes: ByteCount.describe('Of them in the store already'),
+    freeBytes: ByteCount.describe('On the disk'),
     files: z.array(z.strictObject({ path: z.string(), sizeBytes: ByteCount.nullable(), stored: z.boolean() })),
     choice: z
       .strictObject({
@@ -82,10 +78,10 @@ export const modelInfo = defineCall({
         reason: z.string(),
         options: z.array(z.strictObject({ name: z.string(), reference: z.string(), sizeBytes: ByteCount.nullable() })),
       })
-      .nullable(),
+      .nullable()
+      .describe('Which of several variants would be taken, and why'),
     warnings: z.array(z.string()),
-    /** The names it is installed under here. */
-    installed: z.array(ModelName),
+    installed: z.array(ModelName).describe('The names it is installed under here'),
   }),
   right: ({ reference }) => readsOf(reference),
   http: 'POST /v1/models/info',
@@ -104,9 +100,8 @@ export const modelRegister = defineCall({
   output: z.strictObject({
     model: ModelSummary,
     alreadyInstalled: z.boolean(),
-    /** Whether an engine here loaded it; what is missing when not. */
-    ready: z.boolean(),
-    reason: z.string(),
+    ready: z.boolean().describe('Whether an engine here loaded it'),
+    reason: z.string().describe('What is missing; empty when nothing is'),
     knowledge: KnowledgeSchema.nullable(),
   }),
   /** Without a source it is the name of an installed model: that one is loaded and described, whatever `name` says. */

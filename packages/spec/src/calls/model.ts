@@ -103,6 +103,7 @@ export const sourceErrors = [
 /** What bringing a package here may end with. */
 export const installErrors = [
   ...sourceErrors,
+  'source/unsupported',
   'package/invalid-manifest',
   'package/unsafe-path',
   'package/hash-mismatch',
@@ -159,12 +160,14 @@ export const modelShow = defineCall({
   output: z.strictObject({
     model: ModelSummary,
     files: z.array(ModelFile),
-    signature: SignatureSchema.nullable(),
+    signature: SignatureSchema.nullable().describe('Inputs and outputs; null until they are known'),
     knowledge: KnowledgeSchema.nullable(),
-    /** Earlier versions that `model.rollback` can go back to, latest first. */
-    versions: z.array(z.strictObject({ version: z.string(), reference: z.string(), digest: BlobDigestSchema, installedAt: Timestamp })),
-    /** Who signed the files, and whether that key is trusted here. */
-    signers: z.array(z.strictObject({ keyId: z.string(), name: z.string().nullable(), algorithm: z.string(), trusted: z.boolean() })),
+    versions: z
+      .array(z.strictObject({ version: z.string(), reference: z.string(), digest: BlobDigestSchema, installedAt: Timestamp }))
+      .describe('Earlier versions that model.rollback can go back to, latest first'),
+    signers: z
+      .array(z.strictObject({ keyId: z.string(), name: z.string().nullable(), algorithm: z.string(), trusted: z.boolean() }))
+      .describe('Who signed the files, and whether that key is trusted here'),
     manifest: z.record(z.string(), JsonSchema),
     manifestYaml: z.string(),
   }),

@@ -17,7 +17,7 @@ export const command = defineCommand<[words: readonly string[]], Options>({
   examples: [
     'soma model search bert',
     'soma model search text to speech --limit 5',
-    'soma model search llama --source hf --source ollama',
+    'soma model search llama --source hf --source modelscope',
     "soma model search ocr --json | jq -r '.hits[].reference'",
   ],
   notes: ['RUNS HERE says whether an engine of this machine loads it and it fits into memory; ? where the source does not tell.'],

