@@ -10,6 +10,11 @@ export function noRegistry(): SomaError {
   return new SomaError('source/not-configured', `no Axon registry is configured; ${how}`)
 }
 
+export function unauthorized(host: string, hasToken: boolean, cause: SomaError): SomaError {
+  const next = hasToken ? 'the token that is set may not read it' : 'set AXON_TOKEN, or registry.token in ~/.axon/config.yaml'
+  return new SomaError('source/unauthorized', `the Axon registry ${host} refuses access; ${next}`, { details: cause.details, cause })
+}
+
 export function badSetting(what: string, cause?: unknown): SomaError {
   return new SomaError('config/invalid', `${what}; see ~/.axon/config.yaml and SOMA_AXON_REGISTRY`, cause === undefined ? {} : { cause })
 }

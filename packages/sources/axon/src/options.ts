@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type HttpFetch, type SourceDeps, authorizedFetch } from '@soma/spec'
 import { z } from 'zod'
-import { badSetting, noRegistry } from './errors.ts'
+import { badSetting, noRegistry, unauthorized } from './errors.ts'
 import { CONFIG_BYTES_MAX } from './limits.ts'
 import { readYaml } from './yaml.ts'
 
@@ -31,9 +31,14 @@ export async function loadAxonOptions(env: Env): Promise<AxonOptions> {
   return { registry: registryUrl(registry), ...(token && { token }) }
 }
 
-/** HTTP with the token for the registry's own origin alone: packages may lie elsewhere. */
+/** HTTP with the token for the registry's own origin alone, whose refusals say how to set one: packages may lie elsewhere. */
 export function registryFetch(fetch: HttpFetch, { registry, token }: AxonOptions): HttpFetch {
-  return authorizedFetch(fetch, registry, token === undefined ? undefined : `Bearer ${token}`)
+  const authorization = token === undefined ? undefined : `Bearer ${token}`
+  return authorizedFetch(fetch, {
+    address: registry,
+    authorization,
+    refused: (cause) => unauthorized(registry.host, token !== undefined, cause),
+  })
 }
 
 function registryUrl(text: string): URL {

@@ -106,7 +106,8 @@ test('the registry and its token come from the environment, else from Axon’s o
   assert.equal(await resolve(), '1.9.0')
   assert.equal(await resolve({ AXON_REGISTRY: server.origin, AXON_TOKEN: token }), '1.9.0')
   // The file's token is the file's registry's.
-  await assert.rejects(resolve({ AXON_REGISTRY: server.origin }), failsWith('source/unauthorized'))
+  await assert.rejects(resolve({ AXON_REGISTRY: server.origin }), { code: 'source/unauthorized', message: /set AXON_TOKEN/ })
+  await assert.rejects(resolve({ AXON_REGISTRY: server.origin, AXON_TOKEN: 'other' }), { message: /the token that is set may not read it/ })
   await config('registry:\n    url: ftp://x\n')
   await assert.rejects(resolve(), failsWith('config/invalid'))
   await config(`registry: [${token}`)

@@ -7,7 +7,7 @@ import type { HubOptions } from './options.ts'
 export function createHubFetch(fetch: HttpFetch, options: HubOptions, repository: string): HttpFetch {
   const { endpoint, token } = options
   const asked: AskedRepository = { repository, endpoint, authenticated: token !== undefined }
-  const authorized = authorizedFetch(fetch, endpoint, token === undefined ? undefined : `Bearer ${token}`)
+  const authorized = authorizedFetch(fetch, { address: endpoint, authorization: token === undefined ? undefined : `Bearer ${token}` })
   return async (url, request) => {
     const reply = await authorized(url, { ...request, statuses: [401, 403, 404] })
     if (reply.status < 400 || reply.status === 416) return reply

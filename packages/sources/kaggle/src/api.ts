@@ -93,10 +93,10 @@ export class KaggleApi {
   /** HTTP that sends the credentials to Kaggle alone and tells terms to accept from a wrong key. */
   fetchFor(reference: KaggleReference | undefined): HttpFetch {
     const { endpoint, authorization } = this.options
-    const authorized = authorizedFetch(this.#deps.fetch, endpoint, authorization)
+    const authorized = authorizedFetch(this.#deps.fetch, { address: endpoint, authorization })
     return async (url, request) => {
-      const reply = await authorized(url, { ...request, statuses: [403] })
-      if (reply.status !== 403) return reply
+      const reply = await authorized(url, { ...request, statuses: [401, 403] })
+      if (reply.status !== 401 && reply.status !== 403) return reply
       throw this.#refusal(reference, await reasonOf(reply))
     }
   }

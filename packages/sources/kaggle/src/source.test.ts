@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Source } from '@soma/spec'
-import { type KaggleOptions, type KaggleVariation, createFaultyServer, kaggleModels, redirectsTo } from '@soma/testkit/server'
+import { type KaggleOptions, type KaggleVariation, answers, createFaultyServer, kaggleModels, redirectsTo } from '@soma/testkit/server'
 import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { createKaggleSource, createTfhubSource } from './index.ts'
 import { parseKaggleReference } from './reference.ts'
@@ -112,7 +112,7 @@ test('a variation or version that is not there names those that are', async (t) 
 })
 
 test('terms to accept are source/gated with the page, every other refusal says what to set', async (t) => {
-  const { resolve, source } = await opened(t)
+  const { resolve, source, server } = await opened(t)
   const gated = await resolve('google/gemma/keras/gemma-2b')
   assert.equal(gated.suggestedName, 'gemma-2b')
   const open = (artifact: (typeof gated.artifacts)[number]) => source.download(artifact, { offset: 0, signal })
@@ -125,6 +125,8 @@ test('terms to accept are source/gated with the page, every other refusal says w
     open(refused.artifacts[0]!),
     (thrown) => failsWith('source/unauthorized')(thrown) && /Permission denied; set KAGGLE_USERNAME/.test(String(thrown)),
   )
+  server.fail('*', answers(401))
+  await assert.rejects(resolve('google/gemma/keras/gemma-2b'), { code: 'source/unauthorized', message: /set KAGGLE_USERNAME/ })
 })
 
 test('credentials come from the environment, then from Kaggle’s files, and a file that others can read is warned of', async (t) => {

@@ -32,6 +32,11 @@ export function refused(url: string, code: number, why: string): SomaError {
   })
 }
 
+export function unauthorized(endpoint: string, authenticated: boolean, cause: SomaError): SomaError {
+  const next = authenticated ? 'the token in MODELSCOPE_API_TOKEN may not see it' : 'set MODELSCOPE_API_TOKEN to a token that may see it'
+  return new SomaError('source/unauthorized', `${endpoint} refuses access; ${next}`, { details: cause.details, cause })
+}
+
 export function badAnswer(url: string, what: string, cause: unknown): SomaError {
   const message = `${url} did not send ${what}; is this address a ModelScope hub?`
   return new SomaError('source/unavailable', message, { details: { url }, cause, retryable: false })

@@ -1,7 +1,7 @@
 import { isSomaError, parseJson } from '@soma/core'
 import { type HttpFetch, type SourceDeps, authorizedFetch, publicUrl, readDocument } from '@soma/spec'
 import { z } from 'zod'
-import { badAnswer, refused } from './errors.ts'
+import { badAnswer, refused, unauthorized } from './errors.ts'
 import { ANSWER_BYTES_MAX, PAGE_MODELS_MAX } from './limits.ts'
 import type { ModelScopeOptions } from './options.ts'
 
@@ -60,9 +60,14 @@ export interface HubQuery {
   readonly signal: AbortSignal
 }
 
-/** HTTP with the token for the hub's own origin only. */
+/** HTTP with the token for the hub's own origin only, whose refusals say how to set one. */
 export function hubFetch(fetch: HttpFetch, { endpoint, token }: ModelScopeOptions): HttpFetch {
-  return authorizedFetch(fetch, endpoint, token === undefined ? undefined : `Bearer ${token}`)
+  const authorization = token === undefined ? undefined : `Bearer ${token}`
+  return authorizedFetch(fetch, {
+    address: endpoint,
+    authorization,
+    refused: (cause) => unauthorized(endpoint, token !== undefined, cause),
+  })
 }
 
 export function fetchInfo(query: HubQuery, repository: string): Promise<ModelScopeInfo> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { defined } from '@soma/core'
-import { type ModelScopeModel, createFaultyServer, modelScopeHub } from '@soma/testkit/server'
+import { type ModelScopeModel, answers, createFaultyServer, modelScopeHub } from '@soma/testkit/server'
 import { type SourceFixture, createTestSource, failsWith, readAll, sourceCompliance } from '@soma/testkit/source'
 import { commitOf } from './commit.ts'
 import { createModelScopeSource } from './index.ts'
@@ -121,6 +121,17 @@ test('files come from another host by redirect, which sees no token', async (t) 
   assert.deepEqual(await readAll(download), new Uint8Array(bytes.subarray(9)))
   assert.equal(server.requests.at(-1)?.headers['authorization'], `Bearer ${token}`)
   assert.equal(cdn.requests[0]?.headers['authorization'], undefined)
+})
+
+test('a refusal by status says what to set', async (t) => {
+  for (const [env, message] of [
+    [{}, /set MODELSCOPE_API_TOKEN/],
+    [{ MODELSCOPE_API_TOKEN: token }, /the token in MODELSCOPE_API_TOKEN may not see it/],
+  ] as const) {
+    const { resolve, server } = await hub(t, env)
+    server.fail('*', answers(401))
+    await assert.rejects(resolve('maker/tiny'), { code: 'source/unauthorized', message })
+  }
 })
 
 test('a refusal inside a 200 is an error with its reason', async (t) => {

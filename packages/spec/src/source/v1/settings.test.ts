@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SomaError } from '@soma/core'
 import { addressSetting, authorizedFetch } from './settings.ts'
 import type { HttpFetch } from './source.ts'
 
@@ -20,12 +21,22 @@ test('credentials go to their own server and to no other', async () => {
     throw new Error('no answer')
   }
   const { signal } = new AbortController()
-  const fetch = authorizedFetch(plain, 'https://hub.example.org/api', 'Bearer t')
+  const fetch = authorizedFetch(plain, { address: 'https://hub.example.org/api', authorization: 'Bearer t' })
   for (const url of ['https://hub.example.org/x', 'https://cdn.example.org/x', 'http://hub.example.org/x', 'https://hub.example.org:444/x'])
     await assert.rejects(fetch(url, { signal }))
   assert.deepEqual(
     seen.map(([, authorization]) => authorization),
     ['Bearer t', undefined, undefined, undefined],
   )
-  assert.equal(authorizedFetch(plain, 'https://x', undefined), plain)
+})
+
+test('a refusal by that server says what to set, and one by another stays what it is', async () => {
+  const refusing: HttpFetch = async (url) => {
+    throw new SomaError('source/unauthorized', 'no', { details: { host: new URL(url).host } })
+  }
+  const { signal } = new AbortController()
+  const refused = (cause: SomaError) => new SomaError('source/unauthorized', 'set HUB_TOKEN', { cause })
+  const fetch = authorizedFetch(refusing, { address: 'https://hub.example.org', authorization: undefined, refused })
+  await assert.rejects(fetch('https://hub.example.org/x', { signal }), /set HUB_TOKEN/)
+  await assert.rejects(fetch('https://cdn.example.org/x', { signal }), { message: 'no' })
 })

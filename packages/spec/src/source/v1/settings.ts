@@ -1,4 +1,4 @@
-import { SomaError } from '@soma/core'
+import { SomaError, isSomaError } from '@soma/core'
 import type { HttpFetch, SourceDeps } from './source.ts'
 
 /**
@@ -13,12 +13,24 @@ export function addressSetting(env: SourceDeps['env'], name: string, fallback: s
   throw new SomaError('config/invalid', `${name} is no web address; expected e.g. ${fallback}`, { details: { setting: name } })
 }
 
+export interface Authorization {
+  /** Whose credentials they are. */
+  readonly address: string | URL
+  /** The header; undefined where there are no credentials. */
+  readonly authorization: string | undefined
+  /** Says of that server's refusal (401, 403) what to set. */
+  readonly refused?: (cause: SomaError) => SomaError
+}
+
 /** HTTP that gives credentials to the server of one address, and to no other that it leads to. */
-export function authorizedFetch(fetch: HttpFetch, address: string | URL, authorization: string | undefined): HttpFetch {
-  if (authorization === undefined) return fetch
-  const { origin } = new URL(address)
+export function authorizedFetch(fetch: HttpFetch, { address, authorization, refused }: Authorization): HttpFetch {
+  const { origin, host } = new URL(address)
   return async (url, request) => {
-    const own = new URL(url).origin === origin
-    return fetch(url, own ? { ...request, headers: { ...request.headers, authorization } } : request)
+    const own = authorization !== undefined && new URL(url).origin === origin
+    const reply = fetch(url, own ? { ...request, headers: { ...request.headers, authorization } } : request)
+    return reply.catch((thrown: unknown) => {
+      const isOwn = isSomaError(thrown, 'source/unauthorized') && thrown.details['host'] === host
+      throw isOwn && refused ? refused(thrown) : thrown
+    })
   }
 }
