@@ -3,6 +3,7 @@ import type { CallContext, EngineDescriptor, InstallEvent, Source, ValidInput } 
 import type { BlobLease, Store, StoredBlob } from '@soma/store'
 import type { Running } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
+import type { SignaturePolicy } from '../signing/policy.ts'
 import type { Downloads } from './downloads.ts'
 import type { Target } from './resolve.ts'
 
@@ -44,7 +45,7 @@ export interface InstallSettings {
   /** Models that run on other people's machines may be installed; not when absent. */
   readonly cloud?: boolean
   /** Whether packages must be signed; `off` when absent. */
-  readonly signatures?: 'off' | 'warn' | 'enforce'
+  readonly signatures?: SignaturePolicy
   /** Licences that are not installed: SPDX identifiers, or patterns with `*`; none when absent. */
   readonly licencesRefused?: readonly string[]
 }

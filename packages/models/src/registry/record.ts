@@ -1,4 +1,4 @@
-import { SomaError, isBlobDigest } from '@soma/core'
+import { type BlobDigest, SomaError, isBlobDigest } from '@soma/core'
 import { KnowledgeSchema, ManifestSchema, ModelName, PACKAGE_FILES_MAX, SignatureSchema, checkPackagePath } from '@soma/spec'
 import { z } from 'zod'
 import type { InstalledModel } from '../ports.ts'
@@ -64,6 +64,11 @@ export function parseRecord(key: string, value: unknown): InstalledModel {
   const parsed = RecordSchema.safeParse(withDefaults(value))
   if (parsed.success && parsed.data.name === key) return parsed.data
   throw corruptRecord(PACKAGE_KIND, key, reasonOf(parsed.error) ?? 'it names another model')
+}
+
+/** The blobs that a package is made of, each once: what its record must name. */
+export function blobsOf({ files }: InstalledModel): BlobDigest[] {
+  return [...new Set(files.map(({ digest }) => digest))]
 }
 
 /** A package that was replaced, and can be gone back to. */

@@ -2,12 +2,11 @@ import { SomaError } from '@soma/core'
 import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { checkUnchanged } from '../registry/check-unchanged.ts'
-import { PACKAGE_KIND } from '../registry/record.ts'
+import { PACKAGE_KIND, blobsOf } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { checkFiles } from './check-files.ts'
 import type { VersionDeps } from './deps.ts'
 import { modelToChange } from './may-follow.ts'
-import { blobsOf } from './replacement.ts'
 
 /** The handler of `model.pin`. */
 export function pinModel(deps: VersionDeps, input: ValidInput<'model.pin'>, ctx: CallContext): CallOutput<'model.pin'> {

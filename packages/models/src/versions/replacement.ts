@@ -1,7 +1,7 @@
-import { type BlobDigest, isSomaError } from '@soma/core'
+import { isSomaError } from '@soma/core'
 import type { Effects } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
-import { type EarlierVersion, VERSION_KIND, versionKey } from '../registry/record.ts'
+import { type EarlierVersion, VERSION_KIND, blobsOf, versionKey } from '../registry/record.ts'
 import { collectLater } from './collect-later.ts'
 import type { VersionDeps } from './deps.ts'
 
@@ -31,11 +31,6 @@ export function replacementEffects(effects: Effects, deps: VersionDeps, next: In
     registry.apply(next)
     if (replaced && replaced.digest !== next.digest) deps.background(unloadReplaced(deps, name))
   })
-}
-
-/** The blobs that a package is made of, each once: what its record must name. */
-export function blobsOf({ files }: InstalledModel): BlobDigest[] {
-  return [...new Set(files.map(({ digest }) => digest))]
 }
 
 interface VersionPlan {

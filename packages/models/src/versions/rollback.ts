@@ -2,14 +2,14 @@ import { type BlobDigest, SomaError } from '@soma/core'
 import { type CallContext, type CallOutput, type ValidInput, unsafeModels } from '@soma/spec'
 import { checkLicence } from '../package/licence-policy.ts'
 import type { InstalledModel } from '../ports.ts'
-import { PACKAGE_KIND } from '../registry/record.ts'
+import { PACKAGE_KIND, blobsOf } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
-import { applyRuling, ruleOnInstalled } from '../signing/check-signature.ts'
+import { applyRuling, ruleOnInstalled } from '../signing/policy.ts'
 import type { VersionDeps } from './deps.ts'
 import { checkFiles } from './check-files.ts'
 import { denied, modelToChange } from './may-follow.ts'
 import { checkUnpinned } from './pin.ts'
-import { blobsOf, replacementEffects } from './replacement.ts'
+import { replacementEffects } from './replacement.ts'
 
 /** The handler of `model.rollback`. The present version takes the place of the one that is gone back to: nothing is dropped. */
 export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>, ctx: CallContext): CallOutput<'model.rollback'> {

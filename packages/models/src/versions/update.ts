@@ -4,13 +4,12 @@ import { pinnedTo } from '../install/plan.ts'
 import { type Watched, watch } from '../watched.ts'
 import type { InstalledModel } from '../ports.ts'
 import { checkUnchanged } from '../registry/check-unchanged.ts'
-import { PACKAGE_KIND } from '../registry/record.ts'
+import { PACKAGE_KIND, blobsOf } from '../registry/record.ts'
 import { summarise } from '../registry/summary.ts'
 import { type Changes, changesBetween, expectedChanges, includeOf } from './changes.ts'
 import type { VersionDeps } from './deps.ts'
 import { checkMayFollow, modelToChange } from './may-follow.ts'
 import { checkUnpinned } from './pin.ts'
-import { blobsOf } from './replacement.ts'
 
 export interface UpdateDeps extends VersionDeps {
   readonly installer: Pick<Installer, 'resolve' | 'perform'>

@@ -1,16 +1,15 @@
 import { posix } from 'node:path'
-import { SomaError } from '@soma/core'
 import { MANIFEST_BYTES_MAX, MANIFEST_FILE_NAME } from '@soma/spec'
-import type { Store, StoredBlob } from '@soma/store'
-import type { InstallContext, InstallSettings, StagedFiles } from '../install/deps.ts'
-import type { Target } from '../install/resolve.ts'
-import type { InstalledModel } from '../ports.ts'
+import type { StoredBlob } from '@soma/store'
 import { wantedPaths } from '../package/select.ts'
-import { type Judgement, judge, statementOf } from './judge.ts'
-import { readKeyRing } from './key-ring.ts'
-import { BUNDLE_BYTES_MAX } from './limits.ts'
-import { type KeptSignature, SIGNATURE_FILE_NAMES } from './signature-files.ts'
-import { signatureVerdict, signedFiles } from './verdict.ts'
+import { judge, statementOf } from '../signing/judge.ts'
+import { readKeyRing } from '../signing/key-ring.ts'
+import { BUNDLE_BYTES_MAX } from '../signing/limits.ts'
+import { applyRuling, policyOf, rule } from '../signing/policy.ts'
+import { type KeptSignature, SIGNATURE_FILE_NAMES } from '../signing/signature-files.ts'
+import { signedFiles } from '../signing/verdict.ts'
+import type { InstallContext, StagedFiles } from './deps.ts'
+import type { Target } from './resolve.ts'
 
 /** The files of a package without its signature, and that. */
 export interface CheckedSignature {
@@ -80,50 +79,4 @@ function withoutIgnored(files: StagedFiles, folder: string, bundles: readonly st
 async function readManifestText({ deps }: InstallContext, blob: StoredBlob | undefined): Promise<string | null> {
   if (!blob || blob.sizeBytes > MANIFEST_BYTES_MAX) return null
   return Buffer.concat(await Array.fromAsync(deps.store.blobs.read(blob.digest))).toString('utf8')
-}
-
-/** What the policy says of a package: to warn of it, or not to install it. */
-export interface Ruling {
-  readonly warning?: string
-  readonly refusal?: SomaError
-}
-
-/** What is needed to rule: the policy, the keys, and what the package is called. */
-interface RulingContext {
-  readonly deps: { readonly store: Pick<Store, 'records'>; readonly settings: () => Pick<InstallSettings, 'signatures'> }
-  readonly input: { readonly reference: string }
-}
-
-/** Of a package that is installed already, maybe under another policy: by the signature that was kept, and the keys trusted today. */
-export function ruleOnInstalled(context: RulingContext, model: InstalledModel): Ruling {
-  return policyOf(context) === 'off' ? {} : rule(context, signatureVerdict(model, readKeyRing(context.deps.store)))
-}
-
-/** @throws {SomaError} `package/unsigned`, `package/bad-signature`. */
-export function applyRuling(
-  { report }: { readonly report: (event: { readonly type: 'warning'; readonly message: string }) => void },
-  { warning, refusal }: Ruling,
-): void {
-  if (refusal) throw refusal
-  if (warning !== undefined) report({ type: 'warning', message: warning })
-}
-
-function policyOf({ deps }: RulingContext): 'off' | 'warn' | 'enforce' {
-  return deps.settings().signatures ?? 'off'
-}
-
-function rule(context: RulingContext, judgement: Judgement | null): Ruling {
-  const policy = policyOf(context)
-  if (policy === 'off' || judgement?.status === 'ok') return {}
-  const { reference } = context.input
-  if (judgement?.status === 'bad') {
-    const details = { reference, reason: judgement.reason, signers: judgement.signers }
-    const message = `the signature of ${reference} is wrong: ${judgement.reason}; do not trust this package`
-    return { refusal: new SomaError('package/bad-signature', message, { details }) }
-  }
-  const what = judgement ? `the signature of ${reference} cannot be relied on: ${judgement.reason}` : `${reference} is not signed`
-  if (policy === 'warn') return { warning: what }
-  const details = { reference, reason: judgement?.reason ?? 'no signature', signers: judgement?.signers ?? [] }
-  const message = `${what}; import and trust the signer’s key (soma key import), or set install.signatures to warn`
-  return { refusal: new SomaError('package/unsigned', message, { details }) }
 }
