@@ -4,7 +4,7 @@ import type { Terminal } from '../terminal.ts'
 import type { Paint } from './color.ts'
 import { formatBar, formatSizes, formatSpeed, fraction, nameWidthMax } from './bar.ts'
 import { RedrawnLines } from './redraw.ts'
-import { displayWidth, inline, listSome, shortRevisions, wrapNote } from './text.ts'
+import { displayWidth, inline, listSome, shortRevisions, truncate, wrapNote } from './text.ts'
 import { type FileProgress, Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, plural } from './units.ts'
 
@@ -15,6 +15,8 @@ export interface ProgressOptions {
   readonly verbose?: boolean
   /** What is done to the files: `downloading` and `downloaded`, unless said otherwise. */
   readonly words?: { readonly doing: string; readonly done: string }
+  /** Shown on a terminal until the first event: a source may take its time to answer. */
+  readonly waiting?: string
 }
 
 /**
@@ -36,9 +38,12 @@ export class InstallProgress {
 
   constructor(terminal: Terminal, monotonic: () => number, options: ProgressOptions = {}) {
     this.#terminal = terminal
-    this.#options = { indent: '', verbose: false, words: { doing: 'downloading', done: 'downloaded' }, ...options }
+    this.#options = { indent: '', verbose: false, words: { doing: 'downloading', done: 'downloaded' }, waiting: '', ...options }
     this.#monotonic = monotonic
     this.#lines = new RedrawnLines(terminal.stderr)
+    const { indent, waiting } = this.#options
+    if (terminal.animated && waiting !== '')
+      this.#lines.draw([terminal.stderrPaint.dim(truncate(indent + inline(waiting), terminal.stderrWidth - 1))])
   }
 
   show(event: InstallEvent): void {

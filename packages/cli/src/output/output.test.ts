@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { createTerminal } from '../terminal.ts'
 import { formatBar } from './bar.ts'
 import { createPaint } from './color.ts'
-import { InstallProgress } from './install-progress.ts'
+import { InstallProgress, type ProgressOptions } from './install-progress.ts'
 import { RateMeter } from './rate.ts'
 import { formatTable } from './table.ts'
 import { displayWidth, inline, pad, printable, shortRevisions, truncate, wrap } from './text.ts'
@@ -127,6 +127,11 @@ test('one name that is too long for a table sticks out of its own row', () => {
     'ocr                   1.0 GB  MIT',
     `${long}  1.0 GB  MIT`,
   ])
+  assert.deepEqual(formatTable([{ name: 'ocr' }, { name: long }], columns, { width: 17, paint: plain }), [
+    'NAME      SIZE',
+    'ocr       1.0 GB',
+    `${long}  1.0 GB`,
+  ])
 })
 
 describe('progress', () => {
@@ -186,11 +191,11 @@ describe('progress', () => {
   })
 
   /** Plays events a tenth of a second apart. */
-  function play(events: readonly InstallEvent[], columns?: number, verbose = false): string {
+  function play(events: readonly InstallEvent[], columns?: number, options: ProgressOptions = {}): string {
     let written = ''
     const stream = { isTTY: columns !== undefined, columns, write: (text: string) => (written += text) }
     let now = 0
-    const progress = new InstallProgress(createTerminal({ stdout: stream, stderr: stream, env: {} }), () => now, { verbose })
+    const progress = new InstallProgress(createTerminal({ stdout: stream, stderr: stream, env: {} }), () => now, options)
     for (const event of events) {
       progress.show(event)
       now += 100
@@ -233,7 +238,7 @@ describe('progress', () => {
       'verified 2 files, 6.0 kB',
       'registered as x',
     ])
-    assert.deepEqual(play(events, undefined, true).trimEnd().split('\n'), [
+    assert.deepEqual(play(events, undefined, { verbose: true }).trimEnd().split('\n'), [
       'a.bin: on this disk already (hardlink, 2.0 kB)',
       'b.bin: on this disk already (hardlink, 2.0 kB)',
       'checked a.bin (pickle)',
@@ -292,6 +297,15 @@ describe('progress', () => {
     transfer.apply({ type: 'adopt', path: 'a', how: 'stored', sizeBytes: 1000 }, 0)
     for (const path of ['b', 'c']) transfer.apply(download(path, 1000), 0)
     assert.equal(transfer.total.sizeBytes, 2000)
+  })
+
+  test('says on a terminal what is waited for, until something happens', () => {
+    const options = { waiting: 'asking for hf/a/b …' }
+    const written = play([{ type: 'register', name: 'x' }], 80, options)
+    assert.ok(written.includes('asking for hf/a/b …'))
+    // Up a line, and everything from there erased.
+    assert.ok(written.indexOf('\u001B[1A\r\u001B[J') < written.indexOf('registered as'))
+    assert.equal(play([{ type: 'register', name: 'x' }], undefined, options), 'registered as x\n')
   })
 
   test('of several files shows each and their total, and names cannot draw', () => {

@@ -29,7 +29,7 @@ export function formatTable<Row>(
     const cells = rows.map((row) => inline(column.value(row)))
     return { column, cells, width: cells.reduce((most, cell) => Math.max(most, displayWidth(cell)), displayWidth(column.title)) }
   })
-  const chosen = choose(least(all.filter(({ column }) => !column.optional)) > width ? all.map((one) => cap(one, width)) : all, width)
+  const chosen = choose(capUncut(all, width), width)
   const widths = fit(chosen, width)
   const join = (cellOf: (one: Measured<Row>) => string, finish: (text: string, column: Column<Row>) => string): string =>
     chosen
@@ -69,9 +69,14 @@ function least<Row>(columns: ReadonlyArray<Measured<Row>>): number {
   )
 }
 
-/** What is not cut and longer than this sticks out of its own row. */
-function cap<Row>(one: Measured<Row>, width: number): Measured<Row> {
-  return one.column.shrinks ? one : { ...one, width: Math.min(one.width, Math.floor(width * UNCUT_SHARE_MAX)) }
+/** Where not even the columns that are needed fit, those that are not cut get what the others leave: what is longer sticks out of its own row. */
+function capUncut<Row>(all: ReadonlyArray<Measured<Row>>, width: number): ReadonlyArray<Measured<Row>> {
+  const needed = least(all.filter(({ column }) => !column.optional))
+  if (needed <= width) return all
+  return all.map((one) => {
+    const room = Math.max(COLUMN_WIDTH_MIN, Math.min(Math.floor(width * UNCUT_SHARE_MAX), width - (needed - one.width)))
+    return one.column.shrinks ? one : { ...one, width: Math.min(one.width, room) }
+  })
 }
 
 /** All columns, or without as many optional ones as it takes for the rest to fit. */

@@ -44,7 +44,10 @@ export const command = defineCommand<[reference: string], Options>({
       ...(replace && { replace }),
       ...(allowUnsafe && { allowUnsafe }),
     }
-    const output = await watch(ctx, client.stream('model.install', input, { signal: ctx.signal }), { verbose })
+    const output = await watch(ctx, client.stream('model.install', input, { signal: ctx.signal }), {
+      verbose,
+      waiting: `asking for ${input.reference} …`,
+    })
     ctx.show(output, ({ model, alreadyInstalled }) => {
       const what = describeModel(model, ctx)
       return wrapNote(alreadyInstalled ? `${what} was installed already` : `installed ${what}`, ctx.terminal.width)

@@ -30,7 +30,10 @@ export const command = defineCommand<[reference: string], Options>({
       ...(name !== undefined && { name }),
       ...(allowUnsafe && { allowUnsafe }),
     }
-    const output = await watch(ctx, client.stream('model.register', input, { signal: ctx.signal }), { verbose })
+    const output = await watch(ctx, client.stream('model.register', input, { signal: ctx.signal }), {
+      verbose,
+      waiting: `asking for ${input.reference} …`,
+    })
     const { paint } = ctx.terminal
     ctx.show(output, ({ model, ready, reason, knowledge }) => [
       describeModel(model, ctx),

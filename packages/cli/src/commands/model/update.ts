@@ -72,7 +72,10 @@ async function update(
     ...(dryRun && { dryRun }),
     ...(allowUnsafe && { allowUnsafe }),
   }
-  return await watch(ctx, client.stream('model.update', input, { signal: ctx.signal }), { verbose })
+  return await watch(ctx, client.stream('model.update', input, { signal: ctx.signal }), {
+    verbose,
+    waiting: `asking what ${model} is now …`,
+  })
 }
 
 function render({ model, changes }: Update, { dryRun }: Options, { terminal }: CommandContext): string[] {
