@@ -107,7 +107,7 @@ export const errorCodes = {
     422,
     65,
     false,
-    'The package holds no model of a known format, or several of which one must be chosen. The details name them.',
+    'The package holds no model of a known format, or several of which one must be chosen. The details name them. `--include <file>` chooses among several.',
   ),
   'package/unsafe-pickle': code(
     422,

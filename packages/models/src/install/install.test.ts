@@ -297,6 +297,7 @@ describe('model.install', () => {
         test.install(reference),
         (error) => isSomaError(error, 'source/invalid-reference') && (error.details['sources'] as string[]).includes('test'),
       )
+    await assert.rejects(test.install('my-model'), /is named by its path, e\.g\. \.\/my-model/)
   })
 
   it('asks for disk space before the first byte is fetched', async () => {

@@ -59,10 +59,16 @@ export function findSource(reference: string, sources: readonly Source[]): { sou
   const source = sources.find(({ scheme }) => scheme === reference.slice(0, slash))
   const name = reference.slice(slash + 1)
   if (slash > 0 && source && name !== '') return { source, name }
+  throw unreadable(reference, sources)
+}
+
+function unreadable(reference: string, sources: readonly Source[]): SomaError {
   const known = sources.map(({ scheme }) => scheme)
-  throw new SomaError(
+  const example = (sources.find((source) => source.search !== undefined) ?? sources[0])?.example ?? 'npm/<package>'
+  const path = reference.includes('/') ? '' : `; a file or folder is named by its path, e.g. ./${reference}`
+  return new SomaError(
     'source/invalid-reference',
-    `${JSON.stringify(reference)} cannot be read; expected <source>/<name>[@version] with one of the sources ${known.join(', ')}, e.g. ${(sources.find((source) => source.search !== undefined) ?? sources[0])?.example ?? 'npm/<package>'}`,
+    `${JSON.stringify(reference)} cannot be read; expected <source>/<name>[@version] with one of the sources ${known.join(', ')}, e.g. ${example}${path}`,
     { details: { reference, sources: known } },
   )
 }
