@@ -107,7 +107,7 @@ export {
 } from './smi/v1/model.ts'
 export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
 export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'
-export { matchName, matchPath } from './source/v1/glob.ts'
+export { type Spend, matchName, matchPath } from './source/v1/glob.ts'
 export { readDocument } from './source/v1/http-document.ts'
 export { type HttpTarget, openHttpDownload, totalBytes, validatorOf } from './source/v1/http-download.ts'
 export { knownLicenceOfText, licenceOf, licenceOfText } from './source/v1/licence.ts'

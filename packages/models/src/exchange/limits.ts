@@ -12,3 +12,5 @@ export const SEARCH_HITS_PER_SOURCE = 50
 export const INFO_RETRIES = 1
 /** A file has to fit this many times: weights, and what running them takes beside. */
 export const MEMORY_PER_FILE_BYTE = 1.2
+/** Characters of a reference that `model.install` takes. */
+export const REFERENCE_LENGTH_MAX = 4096

@@ -1,8 +1,9 @@
 import { type Clock, SomaError, isSomaError, throwIfAborted, toSomaError, untilAborted } from '@soma/core'
 import type { CallContext, CallOutput, EngineDescriptor, HostFacts, SearchHit, Source, ValidInput } from '@soma/spec'
 import { startDeadline } from '../deadline.ts'
+import { withBoundedHit } from '../install/bounded-words.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
-import { SEARCH_HITS_PER_SOURCE, SEARCH_MS_MAX } from './limits.ts'
+import { REFERENCE_LENGTH_MAX, SEARCH_HITS_PER_SOURCE, SEARCH_MS_MAX } from './limits.ts'
 import { type RankedHit, rankHits } from './rank.ts'
 
 export interface SearchDeps {
@@ -78,7 +79,8 @@ async function ask(
     const search = source.search(input.query, { limit: SEARCH_HITS_PER_SOURCE, signal })
     // It may take no notice of its signal: it is not waited for then.
     const hits = await untilAborted(search, signal)
-    return told(hits.slice(0, SEARCH_HITS_PER_SOURCE), null)
+    const useful = hits.filter(({ reference }) => reference.length <= REFERENCE_LENGTH_MAX)
+    return told(useful.slice(0, SEARCH_HITS_PER_SOURCE).map(withBoundedHit), null)
   } catch (error) {
     if (isSomaError(error, 'source/not-configured') && !input.sources) return undefined
     return told([], toSomaError(error).message)

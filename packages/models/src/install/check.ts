@@ -3,7 +3,7 @@ import { type PackageSources, type Understanding, openFileReader, understand } f
 import { type Knowledge, type ManifestFile, type Signature, checkPackagePath } from '@soma/spec'
 import type { StoredBlob } from '@soma/store'
 import { checkFileSet } from '../package/file-set.ts'
-import { compileGlob } from '../package/glob.ts'
+import { compileGlobs } from '../package/glob.ts'
 import { manifestSignature } from '../package/manifest.ts'
 import { type Recognised, engineFor, noModel, statedFormat } from '../package/recognise.ts'
 import { selectFiles } from '../package/select.ts'
@@ -89,8 +89,7 @@ function warn({ report }: InstallContext, { engine, format }: Recognised, { warn
 }
 
 function includeFilter({ input }: InstallContext): ((path: string) => boolean) | undefined {
-  const globs = input.include?.map(compileGlob)
-  return globs && ((path) => globs.some((matches) => matches(path)))
+  return input.include && compileGlobs(input.include)
 }
 
 function checkListed(entry: ManifestFile, blob: StoredBlob | undefined): void {

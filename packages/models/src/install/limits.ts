@@ -43,3 +43,13 @@ export const ARCHIVE_BYTES_MAX = 512 * 1024 * 1024 * 1024
 export const ARCHIVE_RATIO_MAX = 200
 /** The ratio counts from here on: small texts may compress as well as they like. */
 export const ARCHIVE_RATIO_FREE_BYTES = 16 * 1024 * 1024
+/** Characters of what a source states, as manifests have room for them: of a version, a task, an address. */
+export const VERSION_LENGTH_MAX = 128
+export const TASK_LENGTH_MAX = 64
+export const HOMEPAGE_LENGTH_MAX = 2048
+/** Of a licence or a warning. */
+export const WORDS_LENGTH_MAX = 1024
+/** Of a description: two pages. */
+export const DESCRIPTION_LENGTH_MAX = 4096
+/** Warnings of a source, and formats of a hit. */
+export const WARNINGS_MAX = 32

@@ -6,6 +6,7 @@ import { wantedPaths } from '../package/select.ts'
 import type { InstallContext, InstallSettings } from './deps.ts'
 import { promisesEqual } from './downloads.ts'
 import { followManifest } from './follow-manifest.ts'
+import { withBoundedWords } from './bounded-words.ts'
 import { ARTIFACTS_MAX } from './limits.ts'
 import { withRetries } from './retry.ts'
 
@@ -29,7 +30,7 @@ export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | '
   const found = await withRetries(
     deps,
     { retries: deps.settings().retries, signal, onRetry: (retry) => report({ type: 'retry', path: input.reference, ...retry }) },
-    async () => followManifest(await source.resolve(name, { signal }), source, signal),
+    async () => withBoundedWords(await followManifest(await source.resolve(name, { signal }), source, signal)),
   )
   checkRemote(found, deps.settings())
   const resolution = { ...found, artifacts: found.artifacts.filter(({ kind, path }) => kind !== 'file' || wanted(path)) }

@@ -1,6 +1,6 @@
 import { SomaError } from '@soma/core'
-import { matchName, matchPath } from '@soma/spec'
-import { GLOB_ALTERNATIVES_MAX } from './limits.ts'
+import { type Spend, matchName, matchPath } from '@soma/spec'
+import { GLOB_ALTERNATIVES_MAX, GLOB_STEPS_MAX } from './limits.ts'
 
 /**
  * A test for paths inside a package: `*` and `?` within a name, `**` across folders, `{a,b}` for alternatives; case does not count.
@@ -8,9 +8,30 @@ import { GLOB_ALTERNATIVES_MAX } from './limits.ts'
  * this one takes time proportional to pattern × path.
  * @throws {SomaError} `call/invalid-input` for unbalanced braces or too many alternatives.
  */
-export function compileGlob(pattern: string): (path: string) => boolean {
+export function compileGlob(pattern: string, spend?: Spend): (path: string) => boolean {
   const alternatives = expandBraces(pattern)
-  return (path) => alternatives.some((alternative) => matchPath(alternative, path))
+  return (path) => alternatives.some((alternative) => matchPath(alternative, path, spend))
+}
+
+/**
+ * A test for paths that some glob of a caller fits. Many long globs and many long paths would keep everybody waiting for minutes.
+ * @throws {SomaError} `call/invalid-input` as `compileGlob`, and from the test when it has taken too many steps over all paths.
+ */
+export function compileGlobs(patterns: readonly string[]): (path: string) => boolean {
+  let left = GLOB_STEPS_MAX
+  const spend = (steps: number): void => {
+    left -= steps
+    if (left < 0)
+      throw new SomaError(
+        'call/invalid-input',
+        `the ${patterns.length} globs take too long to match; use fewer, or ones with fewer wildcards`,
+        {
+          details: { globs: patterns.length },
+        },
+      )
+  }
+  const globs = patterns.map((pattern) => compileGlob(pattern, spend))
+  return (path) => globs.some((matches) => matches(path))
 }
 
 /** A test for plain names: `*` and `?` only, and case does not count. */

@@ -90,7 +90,7 @@ function onlyFile(listed: readonly string[], files: ReadonlyMap<string, FileSize
 
 /** The refusal of a package in which nothing is a model, naming what looks like one to an engine. */
 export function noModel(files: ReadonlyMap<string, FileSize>, engines: readonly EngineDescriptor[]): SomaError {
-  const globs = engines.flatMap(({ layouts }) => layouts.flatMap((layout) => Object.values(layout.files))).map(compileGlob)
+  const globs = engines.flatMap(({ layouts }) => layouts.flatMap((layout) => Object.values(layout.files))).map((glob) => compileGlob(glob))
   const candidates = [...files.keys()].filter((path) => globs.some((matches) => matches(path))).sort()
   const shown = candidates.slice(0, CANDIDATES_SHOWN_MAX)
   const message =

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { isShardIndexPath, isTrainingState } from '@soma/formats'
 import { MANIFEST_FILE_NAME } from '@soma/spec'
-import { compileGlob } from './glob.ts'
+import { compileGlobs } from './glob.ts'
 import { SUPPORT_FILE_BYTES_MAX } from './limits.ts'
 
 /** What is known of a file that may belong to a model. */
@@ -35,8 +35,8 @@ const programFiles =
  * @throws {SomaError} `call/invalid-input` for a glob that cannot be read.
  */
 export function wantedPaths(include: readonly string[] | undefined): (path: string) => boolean {
-  const globs = include?.map(compileGlob)
-  return (path) => isManifest(path) || isDocument(path) || (globs ? globs.some((matches) => matches(path)) : mayBelongToModel(path))
+  const included = include && compileGlobs(include)
+  return (path) => isManifest(path) || isDocument(path) || (included ?? mayBelongToModel)(path)
 }
 
 /** A manifest, of the package or of a folder in it. */

@@ -2,7 +2,7 @@ import { isBlobDigest } from '@soma/core'
 import type { Artifact, CallOutput } from '@soma/spec'
 import type { BlobStore } from '@soma/store'
 import { type Target, totalBytes } from '../install/resolve.ts'
-import { compileGlob } from '../package/glob.ts'
+import { compileGlobs } from '../package/glob.ts'
 import { isManifest, selectFiles } from '../package/select.ts'
 import type { InstalledFile, InstalledModel } from '../ports.ts'
 
@@ -65,8 +65,8 @@ export function bytesToFetch({ artifacts, ...resolution }: Target['resolution'],
 function keptFiles(before: InstalledModel, artifacts: readonly Artifact[]): Map<string, SomeFile> {
   const known = new Map(artifacts.filter(({ path }) => !isManifest(path)).map((artifact) => [artifact.path, artifact]))
   const core = new Set(before.files.filter(({ role, path }) => role !== null && known.has(path)).map(({ path }) => path))
-  const globs = includeOf(before)?.map(compileGlob)
-  const include = globs && ((path: string): boolean => globs.some((matches) => matches(path)))
+  const globs = includeOf(before)
+  const include = globs && compileGlobs(globs)
   const sizes = new Map([...known].map(([path, { sizeBytes = 0 }]) => [path, { sizeBytes }]))
   const kept = new Set([...selectFiles(sizes, core, include), ...before.files.map(({ path }) => path)])
   return new Map([...known].filter(([path]) => kept.has(path)).map(([path, artifact]) => [path, fileOf(artifact)]))

@@ -3,7 +3,7 @@ import { readDocument } from '@soma/spec'
 import { z } from 'zod'
 import { badAnswer } from './errors.ts'
 import { type HubQuery, asWebFetch, createHubFetch } from './hub-fetch.ts'
-import { FILES_MAX, PAGE_BYTES_MAX } from './limits.ts'
+import { FILES_MAX, PAGE_BYTES_MAX, REVISION_LENGTH_MAX } from './limits.ts'
 
 /** One or several words; anything odd is as good as absent. */
 const Words = z
@@ -101,7 +101,7 @@ export async function connectHub(query: HubQuery, repository: string) {
     },
     revisions: async (): Promise<string[]> => {
       const { branches, tags } = await checked('branches and tags', Refs, () => document('refs'))
-      return [...branches, ...tags].map(({ name }) => name)
+      return [...branches, ...tags].map(({ name }) => name).filter(({ length }) => length <= REVISION_LENGTH_MAX)
     },
     /** @throws {SomaError} `source/gated`, when the user has not accepted the terms. */
     checkAccess: async (): Promise<void> => void (await document('auth-check').catch(unlessUnknown)),

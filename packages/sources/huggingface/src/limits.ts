@@ -16,3 +16,5 @@ export const MODELS_SHOWN = 5
 export const MODELS_COMPARED = 100
 /** Folders below a snapshot of the cache. */
 export const SNAPSHOT_DEPTH_MAX = 16
+/** Characters of a branch's or tag's name that is told in an error: the hub's own are shorter. */
+export const REVISION_LENGTH_MAX = 256
