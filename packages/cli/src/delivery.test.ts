@@ -586,7 +586,7 @@ describe('model sign', () => {
     const keys = [key, { ...key, name: 'alice', canSign: false }]
     const { asked, stdout } = await run('model sign ocr', { 'key.list': () => ({ keys }), 'model.sign': signed })
     assert.deepEqual(asked.at(-1), ['model.sign', { model: 'ocr', key: 'release' }])
-    assert.equal(stdout, lines('signed 4 files of ocr with ffffffffffffffff (ed25519 and ml-dsa-65)'))
+    assert.equal(stdout, lines('signed ocr (4 files, with its manifest) with ffffffffffffffff (ed25519 and ml-dsa-65)'))
   })
 
   test('asks which one, or says how to make one', async () => {

@@ -16,7 +16,8 @@ export const command = defineCommand<[model: string], { readonly key?: string }>
     const key = options.key ?? (await onlyKey(ctx, client))
     const output = await client.call('model.sign', { model, key }, { signal: ctx.signal })
     ctx.show(output, ({ name, keyId, algorithms, files }) => [
-      `signed ${plural(files, 'file')} of ${name} with ${keyId.slice(0, 16)} (${algorithms.join(' and ')})`,
+      // The manifest is among them, and `show` does not list it.
+      `signed ${name} (${plural(files, 'file')}, with its manifest) with ${keyId.slice(0, 16)} (${algorithms.join(' and ')})`,
     ])
   },
 })
