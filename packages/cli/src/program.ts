@@ -5,7 +5,7 @@ import type { CommandModule, GlobalOptions } from './command.ts'
 import { soma } from './commands/registry.ts'
 import { type ContextDeps, createContext } from './context.ts'
 import { EXIT_USAGE, formatError, formatUsageError } from './output/errors.ts'
-import { wrap } from './output/text.ts'
+import { printableJson, wrap } from './output/text.ts'
 import { type CliIo, type Terminal, createTerminal } from './terminal.ts'
 
 export interface RunOptions extends ContextDeps {
@@ -129,7 +129,7 @@ function report(
 ): number {
   if (error instanceof CommanderError) return reportUsage(error, argv, { terminal, table })
   const failure = toSomaError(error)
-  if (wantsJson(argv)) terminal.note(JSON.stringify(failure.toProblem()))
+  if (wantsJson(argv)) terminal.note(printableJson(failure.toProblem()))
   else if (io.signal.aborted) terminal.note('cancelled')
   else terminal.note(formatError(failure, terminal))
   if (failure.code === 'internal' && io.env['SOMA_DEBUG'] && error instanceof Error) terminal.note(String(error.stack))

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Paint, createPaint } from './output/color.ts'
-import { printable } from './output/text.ts'
+import { printable, printableJson } from './output/text.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -62,6 +62,6 @@ export function createTerminal({ stdout, stderr, env }: Pick<CliIo, 'stdout' | '
     line: (text = '') => void stdout.write(`${printable(text, colors.stdout)}\n`),
     text: (text) => void stdout.write(printable(text, colors.stdout)),
     note: (text) => void stderr.write(`${printable(text, colors.stderr)}\n`),
-    json: (value) => void stdout.write(`${stdout.isTTY === true ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`),
+    json: (value) => void stdout.write(`${printableJson(value, stdout.isTTY === true ? 2 : undefined)}\n`),
   }
 }

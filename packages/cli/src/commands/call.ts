@@ -5,6 +5,7 @@ import { readJson, splitAssignment } from '../input/read.ts'
 import { tensorField } from '../input/tensor-field.ts'
 import { fileTensor } from '../input/tensor.ts'
 import { toDocument } from '../output/document.ts'
+import { printableJson } from '../output/text.ts'
 
 interface Options {
   readonly json?: string
@@ -69,6 +70,6 @@ async function make({ terminal, signal }: CommandContext, client: Client, name: 
     return
   }
   const stream = client.stream(name as StreamingCallName, input, { signal })
-  for await (const event of stream) terminal.text(`${JSON.stringify(toDocument(event))}\n`)
-  terminal.text(`${JSON.stringify(toDocument(await stream.output))}\n`)
+  for await (const event of stream) terminal.text(`${printableJson(toDocument(event))}\n`)
+  terminal.text(`${printableJson(toDocument(await stream.output))}\n`)
 }

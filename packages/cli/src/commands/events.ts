@@ -1,6 +1,6 @@
 import type { SomaEvent } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { inline } from '../output/text.ts'
+import { inline, printableJson } from '../output/text.ts'
 import { formatClock } from '../output/units.ts'
 
 interface Options {
@@ -28,7 +28,7 @@ export const command = defineCommand<[], Options>({
 })
 
 function show(event: SomaEvent, { terminal, globals }: CommandContext): void {
-  if (globals.json === true) return terminal.text(`${JSON.stringify(event)}\n`)
+  if (globals.json === true) return terminal.text(`${printableJson(event)}\n`)
   const { paint } = terminal
   const data = Object.entries(event.data).map(
     ([key, value]) => `${paint.dim(`${inline(key)}=`)}${inline(typeof value === 'string' ? value : JSON.stringify(value))}`,

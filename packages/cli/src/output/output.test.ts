@@ -9,7 +9,7 @@ import { createPaint } from './color.ts'
 import { InstallProgress, type ProgressOptions } from './install-progress.ts'
 import { RateMeter } from './rate.ts'
 import { formatTable } from './table.ts'
-import { displayWidth, inline, pad, printable, shortRevisions, truncate, wrap } from './text.ts'
+import { displayWidth, inline, pad, printable, printableJson, shortRevisions, truncate, wrap } from './text.ts'
 import { Transfer } from './transfer.ts'
 import { formatBytes, formatDuration, formatLarge, plural } from './units.ts'
 
@@ -80,6 +80,14 @@ describe('text', () => {
     const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E]/
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => assert.doesNotMatch(printable(text), control)))
     assert.equal(printable('a\u001B]0;title\u0007\u202E'), 'a\\x1b]0;title\\x07\\x202e')
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const json = printableJson({ text }, 2)
+        assert.doesNotMatch(json, control)
+        assert.equal(printable(json), json, 'so that it stays JSON on its way to the terminal')
+        assert.deepEqual(JSON.parse(json), { text })
+      }),
+    )
     assert.equal(printable('\u001B[31mred\u001B[2J', true), '\u001B[31mred\\x1b[2J')
     assert.equal(inline('a\nb\tc'), 'a\\nb c')
   })

@@ -3,6 +3,8 @@ import { stripVTControlCharacters } from 'node:util'
 // Everything below space but tab and line feed, DEL, C1, and the marks that reorder text to hide what it says.
 // eslint-disable-next-line no-control-regex -- they are what this is about
 const control = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g
+/** Those of them that JSON may hold as they are. */
+const hidden = /[\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g
 // eslint-disable-next-line no-control-regex -- the same
 const controlButColors = new RegExp(`(?!\\u001B\\[[\\d;]*m)${control.source}`, 'g')
 
@@ -16,6 +18,11 @@ export function printable(text: string, colors = false): string {
 
 /** Nearly all text; the rest takes ten times as long to look at. */
 const simple = /^[\u0020-\u007E]*$/
+
+/** JSON that is harmless for a terminal, and still means the same: what `JSON.stringify` leaves of control characters is escaped. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(hidden, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
 
 /** `printable`, on one line. */
 export function inline(text: string): string {

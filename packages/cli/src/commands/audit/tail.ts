@@ -1,5 +1,6 @@
 import { type CommandContext, defineCommand } from '../../command.ts'
 import { formatEntry } from './entries.ts'
+import { printableJson } from '../../output/text.ts'
 
 interface Options {
   readonly follow?: boolean
@@ -29,5 +30,5 @@ async function follow(ctx: CommandContext, last: number): Promise<void> {
   const client = await ctx.connect()
   const json = ctx.globals.json === true
   for await (const entry of client.stream('audit.tail', { last }, { signal: ctx.signal }))
-    ctx.terminal.line(json ? JSON.stringify(entry) : formatEntry(entry, ctx))
+    ctx.terminal.line(json ? printableJson(entry) : formatEntry(entry, ctx))
 }
