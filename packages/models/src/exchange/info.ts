@@ -11,7 +11,7 @@ import {
   modelNameOf,
 } from '@soma/spec'
 import type { Store } from '@soma/store'
-import { withBoundedWords } from '../install/bounded-words.ts'
+import { askSource } from '../install/ask-source.ts'
 import { findSource, totalBytes } from '../install/resolve.ts'
 import { withRetries } from '../install/retry.ts'
 import { checkFileSet } from '../package/file-set.ts'
@@ -37,7 +37,7 @@ export async function modelInfo(deps: InfoDeps, { reference }: ValidInput<'model
   const { source, name } = findSource(reference, deps.sources)
   const onRetry = (retry: object): void => ctx.log.debug('asking the source again', { reference, ...retry })
   const resolution = await withRetries(deps, { retries: INFO_RETRIES, signal: ctx.signal, onRetry }, async () =>
-    withBoundedWords(await source.resolve(name, { signal: ctx.signal })),
+    askSource(deps, { source, signal: ctx.signal }, async (signal) => source.resolve(name, { signal })),
   )
   const { artifacts, licence, description, homepage, task, warnings } = resolution
   const paths = artifacts.filter(({ kind }) => kind === 'file').map(({ path }) => path)

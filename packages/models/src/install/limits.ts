@@ -23,6 +23,8 @@ export const THROTTLE_BURST_MS = 100
 export const THROTTLE_WAIT_MS_MAX = 250
 /** Progress events of one file, a second: more than a progress bar can show. */
 export const PROGRESS_INTERVAL_MS = 100
+/** Longest time that asking a source what a reference means may take: 10,000 files are ten pages. */
+export const RESOLVE_MS_MAX = 5 * 60_000
 /** First delay before trying again; doubled each time. */
 export const RETRY_DELAY_MS = 500
 /** Longest delay that is chosen here. */

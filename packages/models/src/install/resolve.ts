@@ -6,7 +6,7 @@ import { wantedPaths } from '../package/select.ts'
 import type { InstallContext, InstallSettings } from './deps.ts'
 import { promisesEqual } from './downloads.ts'
 import { followManifest } from './follow-manifest.ts'
-import { withBoundedWords } from './bounded-words.ts'
+import { askSource } from './ask-source.ts'
 import { ARTIFACTS_MAX } from './limits.ts'
 import { withRetries } from './retry.ts'
 
@@ -30,7 +30,10 @@ export async function resolve(context: Pick<InstallContext, 'input' | 'deps' | '
   const found = await withRetries(
     deps,
     { retries: deps.settings().retries, signal, onRetry: (retry) => report({ type: 'retry', path: input.reference, ...retry }) },
-    async () => withBoundedWords(await followManifest(await source.resolve(name, { signal }), source, signal)),
+    async () =>
+      askSource(deps, { source, signal }, async (limited) =>
+        followManifest(await source.resolve(name, { signal: limited }), source, limited),
+      ),
   )
   checkRemote(found, deps.settings())
   const resolution = { ...found, artifacts: found.artifacts.filter(({ kind, path }) => kind !== 'file' || wanted(path)) }
