@@ -154,14 +154,7 @@ export const modelPublish = defineCall({
     { resource: `source/${reference.split('/', 1)[0] ?? ''}`, right: 'manage' },
   ],
   http: 'POST /v1/models/{model}/publish',
-  errors: [
-    ...sourceErrors,
-    'source/unsupported',
-    'model/not-found',
-    'package/corrupt',
-    'package/invalid-manifest',
-    'package/hash-mismatch',
-  ],
+  errors: [...sourceErrors, 'model/not-found', 'package/corrupt', 'package/invalid-manifest', 'package/hash-mismatch'],
 })
 
 export const modelSign = defineCall({

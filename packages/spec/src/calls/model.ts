@@ -99,11 +99,12 @@ export const sourceErrors = [
   'source/unavailable',
   'source/rate-limited',
   'source/offline',
+  'source/unsupported',
+  'config/invalid',
 ] as const
 /** What bringing a package here may end with. */
 export const installErrors = [
   ...sourceErrors,
-  'source/unsupported',
   'package/invalid-manifest',
   'package/unsafe-path',
   'package/hash-mismatch',
