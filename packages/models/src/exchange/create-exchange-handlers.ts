@@ -27,7 +27,7 @@ export interface ExchangeDeps {
   readonly calls: (caller: Caller) => Calls
   readonly clock: Clock
   readonly rng: Rng
-  readonly settings: () => Pick<Config['install'], 'retries' | 'offline'>
+  readonly settings: () => Pick<Config['install'], 'retries' | 'offline' | 'signatures'>
 }
 
 type ExchangeCall =

@@ -1,11 +1,24 @@
 import { type SomaError, isSomaError } from '@soma/core'
-import { type CallContext, type CallEvent, type CallOutput, type Caller, type Calls, type ValidInput, publicReference } from '@soma/spec'
+import {
+  type CallContext,
+  type CallEvent,
+  type CallOutput,
+  type Caller,
+  type Calls,
+  type Config,
+  type ValidInput,
+  publicReference,
+} from '@soma/spec'
+import type { Store } from '@soma/store'
 import type { InstalledModel } from '../ports.ts'
 import type { ModelRegistry } from '../registry/registry.ts'
 import { type SummaryDeps, summarise } from '../registry/summary.ts'
+import { ruleOnInstalled } from '../signing/policy.ts'
 
 export interface RegisterDeps extends SummaryDeps {
   readonly registry: ModelRegistry
+  readonly store: Pick<Store, 'records'>
+  readonly settings: () => Pick<Config['install'], 'signatures'>
   /** The kernel's calls on behalf of who called: installing is committed before the model is loaded, and each is audited. */
   readonly calls: (caller: Caller) => Calls
 }
@@ -16,12 +29,18 @@ type Output = CallOutput<'model.register'>
 
 /** The handler of `model.register`: `model.install` where it is needed, then `model.load`. The model stays in memory. */
 export async function* registerModel(deps: RegisterDeps, input: Input, ctx: CallContext): AsyncGenerator<Event, Output, void> {
-  const installed = findInstalled(deps.registry, input)
-  const name = installed?.name ?? (yield* install(deps, input, ctx))
+  const found = findInstalled(deps.registry, input)
+  const installed = found && isAccepted(deps, input, found) ? found : undefined
+  const name = installed?.name ?? (yield* install(deps, { ...input, name: input.name ?? found?.name }, ctx))
   const readiness = await load(deps, deps.registry.get(name), ctx)
   // As it is now: it may have been replaced while it was loaded.
   const model = deps.registry.get(name)
   return { model: summarise(model, deps), alreadyInstalled: installed !== undefined, ...readiness, knowledge: model.knowledge }
+}
+
+/** What the signature policy has something against is installed again, which checks it as if it were new. A name says what is meant. */
+function isAccepted(deps: RegisterDeps, input: Input, model: InstalledModel): boolean {
+  return !input.reference.includes('/') || !ruleOnInstalled({ deps, input }, model).refusal
 }
 
 /** A name or an alias without a slash; or a reference that something was installed from, word for word. */

@@ -207,6 +207,18 @@ describe('the signature policy, of what is installed already', () => {
     assert.deepEqual([output.alreadyInstalled, output.model.pinned], [true, true])
   })
 
+  it('is asked before it is made ready by its reference', async () => {
+    await using machine = await Machine.create()
+    await machine.install('m', files)
+    const register = (reference: string) => machine.run('model.register', { reference })
+    Object.assign(machine.config.install, { signatures: 'enforce' })
+    await assert.rejects(register('test/m'), { code: 'package/unsigned' })
+    assert.equal((await register('m')).output.alreadyInstalled, true)
+    await machine.calls.call('key.create', { name: 'own' })
+    await machine.calls.call('model.sign', { model: 'm', key: 'own' })
+    assert.equal((await register('test/m')).output.alreadyInstalled, true)
+  })
+
   it('is asked of the whole where the package is a part of what was signed, and says that the signature is not kept', async () => {
     await using publisher = await Machine.create()
     await using machine = await Machine.create()
