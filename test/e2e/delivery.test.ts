@@ -167,8 +167,10 @@ describe('a delivery that fails', { concurrency: false }, () => {
     await narrow[Symbol.asyncDispose]()
     await world.isEmpty()
     await world.ok('model', 'install', reference, '--allow-unsafe', '--name', 'evil')
-    const audit = await world.run('audit', 'list', '--json')
-    assert.match(audit.stdout, /unsafe/)
+    await world.owner.model.remove({ model: 'evil' })
+    const { stdout } = await world.run('audit', 'list')
+    assert.match(stdout, /model\.install .* \+unsafe-package\/evil/)
+    assert.match(stdout, /model\.remove .* -unsafe-package\/evil/)
   })
 
   test('a licence that the policy refuses is named with the setting', async () => {

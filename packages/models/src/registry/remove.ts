@@ -3,6 +3,7 @@ import type { CallContext, CallOutput, ValidInput } from '@soma/spec'
 import { removeAlias } from '../versions/alias.ts'
 import { collectLater } from '../versions/collect-later.ts'
 import type { VersionDeps } from '../versions/deps.ts'
+import { noteUnsafe } from '../versions/unsafe-record.ts'
 import { ALIAS_KIND, PACKAGE_KIND, VERSION_KIND } from './record.ts'
 
 export type RemoveDeps = Pick<VersionDeps, 'store' | 'registry' | 'running' | 'log' | 'background'>
@@ -30,6 +31,7 @@ export async function removeModel(
   ctx.effects.require(() => {
     if (!registry.has(name)) registry.get(name)
     if (running.isBusy(name) || running.isLoaded(name)) throw inUse(name)
+    noteUnsafe(ctx.effects, deps.store, name, undefined)
     for (const alias of registry.aliases.of(name)) ctx.effects.delete(ALIAS_KIND, alias)
     for (const key of registry.versions.keysOf(name)) ctx.effects.delete(VERSION_KIND, key)
   })

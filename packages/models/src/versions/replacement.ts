@@ -4,6 +4,7 @@ import type { InstalledModel } from '../ports.ts'
 import { type EarlierVersion, VERSION_KIND, blobsOf, versionKey } from '../registry/record.ts'
 import { collectLater } from './collect-later.ts'
 import type { VersionDeps } from './deps.ts'
+import { noteUnsafe } from './unsafe-record.ts'
 
 export interface ReplacementOptions {
   /** Earlier versions to keep of the model: `install.keepVersions` when absent. */
@@ -23,6 +24,7 @@ export function replacementEffects(effects: Effects, deps: VersionDeps, next: In
   effects.require(() => {
     replaced = registry.find(name)
     plan = planVersions(deps, { replaced, next, keep: options.keep ?? deps.settings().keepVersions })
+    noteUnsafe(effects, deps.store, name, next)
     for (const { model } of plan.dropped) effects.delete(VERSION_KIND, versionKey(model))
     if (plan.added) effects.put(VERSION_KIND, versionKey(plan.added.model), plan.added, { blobs: blobsOf(plan.added.model) })
   })

@@ -10,6 +10,7 @@ import { checkFiles } from './check-files.ts'
 import { denied, modelToChange } from './may-follow.ts'
 import { checkUnpinned } from './pin.ts'
 import { replacementEffects } from './replacement.ts'
+import { isUnsafe } from './unsafe-record.ts'
 
 /** The handler of `model.rollback`. The present version takes the place of the one that is gone back to: nothing is dropped. */
 export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>, ctx: CallContext): CallOutput<'model.rollback'> {
@@ -34,10 +35,10 @@ export function rollBack(deps: VersionDeps, input: ValidInput<'model.rollback'>,
 
 /** What was installed under another policy, or by somebody who may do more, does not come back past the policy of today. */
 function checkMayReturn(deps: VersionDeps, target: InstalledModel, ctx: CallContext): void {
-  const { name, reference, licence, manifest } = target
+  const { name, reference, licence } = target
   checkLicence(licence, deps.settings().licencesRefused ?? [], name)
   applyRuling({ report: ({ message }) => ctx.log.warn(message) }, ruleOnInstalled({ deps, input: { reference } }, target))
-  if (manifest.spec.source?.['unsafe'] === true && !ctx.allows(unsafeModels.resource, unsafeModels.right))
+  if (isUnsafe(target) && !ctx.allows(unsafeModels.resource, unsafeModels.right))
     throw denied(ctx, unsafeModels, `going back to the unsafe files of ${reference}`)
 }
 
