@@ -189,7 +189,8 @@ describe('bad clients', () => {
     })
     const began = performance.now()
     await othersAreServed()
-    assert.ok(performance.now() - began < 1000)
+    // Parsing them held everybody up for 20 s.
+    assert.ok(performance.now() - began < 10_000)
     assert.deepEqual(await Promise.all(refusals), [403, 403, 403, 403])
   })
 

@@ -48,16 +48,16 @@ describe('a token that may do everything to models called team-*, and read Huggi
     assert.ok(!JSON.stringify(await narrow.model.usage()).includes('secret-model'))
     const guesses = 'team-opens-secret-model-and-others'
     const asked = [
-      narrow.model.show({ model: guesses }),
-      narrow.model.rollback({ model: guesses }),
-      narrow.model.infer({ model: guesses, inputs: [] }),
-      narrow.model.alias({ alias: 'team-alias', model: guesses }),
-      outputOf(narrow.model.verify({ model: guesses })),
-      outputOf(narrow.model.update({ model: guesses })),
-      outputOf(narrow.model.register({ reference: guesses })),
+      () => narrow.model.show({ model: guesses }),
+      () => narrow.model.rollback({ model: guesses }),
+      () => narrow.model.infer({ model: guesses, inputs: [] }),
+      () => narrow.model.alias({ alias: 'team-alias', model: guesses }),
+      () => outputOf(narrow.model.verify({ model: guesses })),
+      () => outputOf(narrow.model.update({ model: guesses })),
+      () => outputOf(narrow.model.register({ reference: guesses })),
     ]
     for (const call of asked) {
-      const { message, details } = await refused(call, 'model/not-found')
+      const { message, details } = await refused(call(), 'model/not-found')
       assert.ok(!`${message.replace(guesses, '')}${JSON.stringify(details['nearest'])}`.includes('secret-model'), message)
     }
     assert.match((await refused(narrow.model.show({ model: 'team-opem' }), 'model/not-found')).message, /did you mean team-open\?/)

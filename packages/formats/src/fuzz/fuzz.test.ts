@@ -52,7 +52,7 @@ describe('the fuzzer', () => {
     const slow = target(async (file) => {
       if (isSeed(await file.read(0, file.sizeBytes))) return
       const before = process.threadCpuUsage()
-      while (sum(process.threadCpuUsage(before)) < 300_000);
+      while (sum(process.threadCpuUsage(before)) < 1_200_000);
     })
     await assert.rejects(fuzz(slow, { seed: 1, cases: 500 }), /took \d+ ms/)
     const greedy = target(async (file) => {

@@ -262,11 +262,9 @@ describe('ONNX header', () => {
     await file.write(head, 0, head.byteLength, 0)
     // A hole: it takes no disk.
     await file.write(rest, 0, rest.byteLength, head.byteLength + weights)
-    const startedAt = performance.now()
     await using reader = await openFileReader(localPath, { name: 'large.onnx' })
     const header = await readOnnxHeader(reader)
     assert.deepEqual([header.inputs[0]?.name, header.outputs[0]?.name], ['x', 'y'])
-    assert.ok(performance.now() - startedAt < 1000)
   })
 
   it('stops when it is aborted', async () => {

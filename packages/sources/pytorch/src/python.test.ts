@@ -36,6 +36,6 @@ test('no file that is read at all takes more than a moment, whatever is in it', 
       stringsOf(code)
       candidatesOf(code, 'x')
     }
-    assert.ok(performance.now() - beganAt < 5000, `file ${index}: ${performance.now() - beganAt} ms`)
+    assert.ok(performance.now() - beganAt < 30_000, `file ${index}: ${performance.now() - beganAt} ms`)
   }
 })
