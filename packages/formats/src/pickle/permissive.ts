@@ -20,14 +20,21 @@ export interface MaybePickle {
 export async function scanMaybePickle(reader: ByteReader, options: PickleScanOptions = {}): Promise<MaybePickle> {
   const { isPickle, findings: all } = await collect(reader, options)
   const declared = await beginsWithProtocol(reader, options.begin ?? 0)
-  const findings = declared ? all : all.filter(namesSomething)
+  const reached = untilExtension(all)
+  const findings = declared ? reached : reached.filter(namesSomething)
   const [first] = findings
   if (first && !options.allowUnsafe) throw unsafePickle(reader.name, first)
   // Python fails at what is left out here, so it is no pickle.
   return { isPickle: isPickle && findings.length === all.length, findings }
 }
 
-/** Bytes that only look like opcodes may well seem to call nothing, or an extension. */
+/** Python stops at an entry of the extension registry that nobody made, and no loader of weights makes any. */
+function untilExtension(findings: readonly PickleFinding[]): readonly PickleFinding[] {
+  const end = findings.findIndex(({ opcode }) => opcode.startsWith('EXT'))
+  return end < 0 ? findings : findings.slice(0, end)
+}
+
+/** Bytes that only look like opcodes may well seem to call nothing. */
 function namesSomething({ global, opcode }: PickleFinding): boolean {
   return global !== null || opcode === 'STACK_GLOBAL'
 }
