@@ -15,8 +15,11 @@ export type {
   StreamingHandler,
   UnaryHandler,
 } from './calls/handler.ts'
+export { type EditionName, editionNames } from './calls/edition.ts'
 export type { KeySummary } from './calls/key.ts'
 export { type InstallEvent, type ModelSummary, readsOf, unsafeModels } from './calls/model.ts'
+export { type Resident, type ResidencyMode, type ResidencySetting, residencyModes } from './calls/model-residency.ts'
+export { type Priority, urgencyFields } from './calls/model-run.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,
@@ -82,12 +85,11 @@ export {
 export { type Knowledge, KnowledgeSchema } from './package/v1/knowledge.ts'
 export { inputError, parseInput } from './parse.ts'
 export { checkInputs } from './smi/v1/check-inputs.ts'
-export { type EngineDescriptor, EngineDescriptorSchema, type PackageLayout, SMI_VERSION } from './smi/v1/descriptor.ts'
+export { type EngineDescriptor, EngineDescriptorSchema, type EngineOption, type PackageLayout, SMI_VERSION } from './smi/v1/descriptor.ts'
 export type {
   Engine,
   EngineContext,
   EngineSupport,
-  HostFacts,
   InferRequest,
   InferResponse,
   LoadOptions,
@@ -95,7 +97,29 @@ export type {
   MemoryEstimate,
   MemoryUsage,
 } from './smi/v1/engine.ts'
-export { type GenerateEvent, type GenerateRequest } from './smi/v1/generate.ts'
+export { type Check, CheckSchema } from './smi/v1/check.ts'
+export type { ConvertEvent, ConvertResult } from './smi/v1/convert.ts'
+export type { EmbedRequest, EmbedResponse, RerankRequest, RerankResponse } from './smi/v1/embed.ts'
+export type {
+  ChatMessage,
+  GenerateEvent,
+  GenerateRequest,
+  GenerateResult,
+  OutputFormat,
+  TokenUsage,
+  Tool,
+  ToolCall,
+} from './smi/v1/generate.ts'
+export { type Accelerator, type CpuFacts, type HostFacts, HostFactsSchema } from './smi/v1/host-facts.ts'
+export type {
+  Segment,
+  SynthesizeEvent,
+  SynthesizeRequest,
+  SynthesizeResult,
+  TranscribeEvent,
+  TranscribeRequest,
+  TranscribeResult,
+} from './smi/v1/speech.ts'
 export {
   type ModelPackage,
   ModelPackageSchema,
@@ -105,7 +129,7 @@ export {
   type TensorSpec,
   packageFile,
 } from './smi/v1/model.ts'
-export { type SmiMethod, smiMethods } from './smi/v1/protocol.ts'
+export { type ModelMethod, type SmiMethod, modelMethods, smiMethods } from './smi/v1/protocol.ts'
 export { archiveKind, fileStem, modelNameOf } from './source/v1/file-name.ts'
 export { type Spend, matchName, matchPath } from './source/v1/glob.ts'
 export { readDocument } from './source/v1/http-document.ts'

@@ -3,6 +3,7 @@ import {
   type EngineContext,
   type GenerateEvent,
   type GenerateRequest,
+  type GenerateResult,
   type InferRequest,
   type InferResponse,
   decodeStrings,
@@ -27,19 +28,23 @@ export async function infer(deps: EchoDeps, behaviour: Behaviour, request: Infer
   return { outputs: request.inputs.filter(wanted) }
 }
 
-/** Streams the prompt, word by word: together the pieces are the prompt again. */
+/** Streams the prompt, or the last message, word by word: together the pieces are the prompt again. */
 export async function* generate(
   deps: EchoDeps,
   behaviour: Behaviour,
   request: GenerateRequest,
   ctx: EngineContext,
-): AsyncGenerator<GenerateEvent, void, void> {
-  const words = request.prompt.match(/\s*\S+|\s+$/g) ?? []
-  for (const text of words.slice(0, request.maxTokens)) {
+): AsyncGenerator<GenerateEvent, GenerateResult, void> {
+  const prompt = request.prompt ?? request.messages?.at(-1)?.content ?? ''
+  const words = prompt.match(/\s*\S+|\s+$/g) ?? []
+  const wanted = words.slice(0, request.maxTokens)
+  for (const text of wanted) {
     throwIfAborted(ctx.signal)
     await behave(deps, behaviour, ctx.signal)
     yield { text }
   }
+  const usage = { promptTokens: words.length, cachedTokens: 0, generatedTokens: wanted.length }
+  return { finish: wanted.length < words.length ? 'length' : 'stop', usage }
 }
 
 export async function behave(deps: EchoDeps, behaviour: Behaviour, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,14 @@ import { TestKernel, owner } from '../test-kernel.ts'
 
 const signature = { inputs: [], outputs: [] }
 
+const generated = {
+  text: '',
+  toolCalls: [] as never[],
+  finish: 'stop' as const,
+  usage: { promptTokens: 1, cachedTokens: 0, generatedTokens: 1 },
+  timings: { queueMs: 0, loadMs: 0, runMs: 0 },
+}
+
 test('every step refuses with its own code', async () => {
   await using kernel = await TestKernel.create()
   const dispatch = (name: string, input: unknown, principal = owner.principal) =>
@@ -183,9 +191,9 @@ test('an output that cannot be sent is a failure, and the audit log knows how th
 
 test('a stream yields its events and then its output', async () => {
   await using kernel = await TestKernel.create({
-    'model.generate': async function* ({ prompt }) {
+    'model.generate': async function* ({ prompt = '' }) {
       for (const text of prompt.split(' ')) yield { text }
-      return { text: prompt, timings: { queueMs: 0, loadMs: 0, runMs: 0 } }
+      return { ...generated, text: prompt }
     },
   })
   const stream = kernel.calls.stream('model.generate', { model: 'm', prompt: 'a b c' })

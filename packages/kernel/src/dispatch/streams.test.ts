@@ -6,7 +6,8 @@ import { settle } from '@soma/testkit/clock'
 import fc from 'fast-check'
 import { TestKernel, owner } from '../test-kernel.ts'
 
-const done = { text: 'all', timings: { queueMs: 0, loadMs: 0, runMs: 0 } }
+const usage = { promptTokens: 1, cachedTokens: 0, generatedTokens: 1 }
+const done = { text: 'all', toolCalls: [], finish: 'stop' as const, usage, timings: { queueMs: 0, loadMs: 0, runMs: 0 } }
 const input = { model: 'm', prompt: 'x' }
 type Generate = NonNullable<Handlers['model.generate']>
 

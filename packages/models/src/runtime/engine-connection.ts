@@ -55,6 +55,11 @@ export interface EngineEnd extends ChildExit {
 }
 
 export type SmiOutput<Method extends SmiMethod> = z.output<(typeof smiMethods)[Method]['output']>
+/** The methods that answer piece by piece. */
+export type StreamingSmiMethod = {
+  [Method in SmiMethod]: (typeof smiMethods)[Method] extends { events: unknown } ? Method : never
+}[SmiMethod]
+export type SmiEvent<Method extends StreamingSmiMethod> = z.output<(typeof smiMethods)[Method]['events']>
 
 /** A child process that is asked in SMI v1: what it answers is checked, what it fails with is explained, that it lives is watched. */
 export class EngineConnection {
@@ -115,19 +120,20 @@ export class EngineConnection {
   }
 
   /** As `ask`, for the events of a streaming method. Leaving the loop early cancels it. */
-  async *stream<Event>(
-    method: 'generate',
+  async *stream<Method extends StreamingSmiMethod>(
+    method: Method,
     input: unknown,
-    schema: z.ZodType<Event>,
     signal: AbortSignal,
-  ): AsyncGenerator<Event, void, void> {
+  ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
+    const { events, output } = smiMethods[method]
     this.#running += 1
     let isAnswered = false
     try {
       const stream = this.#peer.stream(method, input, { signal })
-      for await (const event of stream) yield this.#check(method, schema, event)
-      await stream.output
+      for await (const event of stream) yield this.#check(method, events as unknown as z.ZodType<SmiEvent<Method>>, event)
+      const answer = await stream.output
       isAnswered = true
+      return this.#check(method, output as unknown as z.ZodType<SmiOutput<Method>>, answer)
     } catch (error) {
       throw isSomaError(error, 'engine/protocol') ? error : await this.#explain(error, signal)
     } finally {

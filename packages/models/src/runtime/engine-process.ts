@@ -2,30 +2,34 @@ import { SomaError } from '@soma/core'
 import {
   type EngineDescriptor,
   type EngineSupport,
-  type GenerateEvent,
-  type GenerateRequest,
   type HostFacts,
-  type InferRequest,
-  type InferResponse,
   type LoadOptions,
   type MemoryEstimate,
+  type ModelMethod,
   type ModelPackage,
   SMI_VERSION,
-  type Signature,
-  smiMethods,
+  type SmiMethod,
+  type smiMethods,
 } from '@soma/spec'
+import type { z } from 'zod'
 import { startDeadline } from '../deadline.ts'
-import { EngineConnection, type EngineEnd, type EngineEntry, type EngineProcessDeps, type SmiOutput } from './engine-connection.ts'
+import {
+  EngineConnection,
+  type EngineEnd,
+  type EngineEntry,
+  type EngineProcessDeps,
+  type SmiEvent,
+  type SmiOutput,
+  type StreamingSmiMethod,
+} from './engine-connection.ts'
 import { wrongAnswer } from './engine-failure.ts'
 
 export type EngineState = 'starting' | 'spare' | 'loading' | 'ready' | 'busy' | 'stopping'
-export type InferMethod = 'infer' | 'generate'
-
 /** What a process has loaded. */
-export interface Loaded {
-  readonly signature: Signature
-  readonly methods: readonly InferMethod[]
-}
+export type Loaded = SmiOutput<'load'>
+export type StreamingModelMethod = Extract<ModelMethod, StreamingSmiMethod>
+export type UnaryModelMethod = Exclude<ModelMethod, StreamingSmiMethod>
+export type SmiInput<Method extends SmiMethod> = z.output<(typeof smiMethods)[Method]['input']>
 
 interface Waits {
   readonly signal: AbortSignal
@@ -118,13 +122,17 @@ export class EngineProcess {
   }
 
   /** @throws {SomaError} what the engine answers, `engine/crashed`, `engine/protocol`, or the signal's reason, at once. */
-  async infer({ inputs, outputs }: InferRequest, waits: Waits): Promise<InferResponse> {
-    return await this.#connection.ask('infer', outputs ? { inputs, outputs } : { inputs }, waits.signal)
+  async ask<Method extends UnaryModelMethod>(method: Method, request: SmiInput<Method>, waits: Waits): Promise<SmiOutput<Method>> {
+    return await this.#connection.ask(method, request, waits.signal)
   }
 
-  /** As `infer`, piece by piece. Leaving the loop early cancels. */
-  generate(request: GenerateRequest, waits: Waits): AsyncGenerator<GenerateEvent, void, void> {
-    return this.#connection.stream('generate', request, smiMethods.generate.events, waits.signal)
+  /** As `ask`, piece by piece. Leaving the loop early cancels. */
+  stream<Method extends StreamingSmiMethod>(
+    method: Method,
+    request: SmiInput<Method>,
+    waits: Waits,
+  ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
+    return this.#connection.stream(method, request, waits.signal)
   }
 
   async health(waits: Waits): Promise<SmiOutput<'health'>> {

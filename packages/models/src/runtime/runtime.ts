@@ -3,21 +3,35 @@ import type { ChildSpawner } from '@soma/host'
 import {
   type CallOutput,
   type Config,
+  type EmbedRequest,
+  type EmbedResponse,
   type EngineSupport,
   type GenerateEvent,
   type GenerateRequest,
+  type GenerateResult,
   type HostFacts,
   type InferRequest,
   type InferResponse,
   type Metric,
+  type ModelMethod,
+  type RerankRequest,
+  type RerankResponse,
+  type Segment,
   type Signature,
   type SomaEvent,
+  type SynthesizeEvent,
+  type SynthesizeRequest,
+  type SynthesizeResult,
+  type ToolCall,
+  type TranscribeEvent,
+  type TranscribeRequest,
+  type TranscribeResult,
   checkInputs,
 } from '@soma/spec'
 import type { InstalledModel, RunnableModel, Registry, Running } from '../ports.ts'
-import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
+import { type EngineEntry, type EngineTimes, type SmiEvent, type SmiOutput, engineTimes } from './engine-connection.ts'
 import { EnginePool } from './engine-pool.ts'
-import type { EngineProcess, InferMethod } from './engine-process.ts'
+import type { EngineProcess, SmiInput, StreamingModelMethod, UnaryModelMethod } from './engine-process.ts'
 import {
   CALLS_PER_MODEL_MAX,
   GENERATED_LENGTH_MAX,
@@ -55,6 +69,9 @@ export interface RuntimeOptions extends Readonly<Config['models']> {
 export type ProcessStatus = CallOutput<'system.status'>['processes'][number]
 export type EngineStatus = CallOutput<'engine.list'>['engines'][number]
 export type Timings = CallOutput<'model.infer'>['timings']
+interface Timed {
+  readonly timings: Timings
+}
 
 interface Waits {
   readonly signal: AbortSignal
@@ -106,15 +123,26 @@ export class Runtime implements Running {
   }
 
   /** @throws {SomaError} the errors of `model.infer`. */
-  async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & { readonly timings: Timings }> {
+  async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & Timed> {
     const model = this.#deps.registry.get(name)
     const known = this.#current(model)?.loaded.signature ?? model.signature
     if (known) checkRequest(known, request)
     using turn = await this.#enter(model, 'infer', waits)
     const { signature } = turn.process.loaded
     if (signature !== known) checkRequest(signature, request)
-    const { outputs } = await turn.process.infer(request, waits)
+    const { inputs, outputs: wanted } = request
+    const { outputs } = await turn.process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, waits)
     return { outputs, timings: turn.timings() }
+  }
+
+  /** @throws {SomaError} the errors of `model.embed`. */
+  async embed(name: string, request: EmbedRequest, waits: Waits): Promise<EmbedResponse & Timed> {
+    return await this.#ask('embed', name, request, waits)
+  }
+
+  /** @throws {SomaError} the errors of `model.rerank`. */
+  async rerank(name: string, request: RerankRequest, waits: Waits): Promise<RerankResponse & Timed> {
+    return await this.#ask('rerank', name, request, waits)
   }
 
   /** Text piece by piece, then all of it. @throws {SomaError} the errors of `model.generate`. */
@@ -122,14 +150,34 @@ export class Runtime implements Running {
     name: string,
     request: GenerateRequest,
     waits: Waits,
-  ): AsyncGenerator<GenerateEvent, { readonly text: string; readonly timings: Timings }, void> {
-    using turn = await this.#enter(this.#deps.registry.get(name), 'generate', waits)
+  ): AsyncGenerator<GenerateEvent, GenerateResult & Timed & { readonly text: string; readonly toolCalls: ToolCall[] }, void> {
     let text = ''
-    for await (const event of turn.process.generate(request, waits)) {
+    const toolCalls: ToolCall[] = []
+    const result = yield* this.#stream('generate', name, request, waits, (event) => {
       text = append(text, event.text)
-      yield event
-    }
-    return { text, timings: turn.timings() }
+      if (event.toolCall) toolCalls.push(event.toolCall)
+    })
+    return { ...result, text, toolCalls }
+  }
+
+  /** @throws {SomaError} the errors of `model.transcribe`. */
+  async *transcribe(
+    name: string,
+    request: TranscribeRequest,
+    waits: Waits,
+  ): AsyncGenerator<TranscribeEvent, TranscribeResult & Timed & { readonly text: string; readonly segments: Segment[] }, void> {
+    let text = ''
+    const segments: Segment[] = []
+    const result = yield* this.#stream('transcribe', name, request, waits, ({ segment }) => {
+      text = append(text, segment.text)
+      segments.push(segment)
+    })
+    return { ...result, text: text.trim(), segments }
+  }
+
+  /** @throws {SomaError} the errors of `model.synthesize`. */
+  synthesize(name: string, request: SynthesizeRequest, waits: Waits): AsyncGenerator<SynthesizeEvent, SynthesizeResult & Timed, void> {
+    return this.#stream('synthesize', name, request, waits, () => undefined)
   }
 
   /** Brings a model into memory without calling it. @throws {SomaError} the errors of `model.load`. */
@@ -226,7 +274,44 @@ export class Runtime implements Running {
     return { ...entry.descriptor, processes, restarts: failures }
   }
 
-  async #enter(model: InstalledModel, method: InferMethod, waits: Waits): Promise<Turn> {
+  async #ask<Method extends UnaryModelMethod>(
+    method: Method,
+    name: string,
+    request: SmiInput<Method>,
+    waits: Waits,
+  ): Promise<SmiOutput<Method> & Timed> {
+    using turn = await this.#enter(this.#deps.registry.get(name), method, waits)
+    const answer = await turn.process.ask(method, request, waits)
+    return { ...answer, timings: turn.timings() }
+  }
+
+  async *#stream<Method extends StreamingModelMethod>(
+    method: Method,
+    name: string,
+    request: SmiInput<Method>,
+    waits: Waits,
+    seen: (event: SmiEvent<Method>) => void,
+  ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method> & Timed, void> {
+    using turn = await this.#enter(this.#deps.registry.get(name), method, waits)
+    const events = turn.process.stream(method, request, waits)
+    const watched = async function* (): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
+      try {
+        for (;;) {
+          const step = await events.next()
+          if (step.done) return step.value
+          turn.sawFirst()
+          seen(step.value)
+          yield step.value
+        }
+      } finally {
+        await events.return(undefined as never)
+      }
+    }
+    const result = yield* watched()
+    return { ...result, timings: turn.timings() }
+  }
+
+  async #enter(model: InstalledModel, method: ModelMethod, waits: Waits): Promise<Turn> {
     const { clock } = this.#deps
     this.#dropStale(model)
     const beganAt = clock.monotonic()
@@ -297,6 +382,7 @@ class Turn implements Disposable {
   readonly #leave: () => void
   readonly #waited: Omit<Timings, 'runMs'>
   readonly #enteredAt: number
+  #firstAt: number | undefined
 
   constructor(clock: Clock, { process, loadMs }: Seat<EngineProcess>, beganAt: number, leave: () => void) {
     this.process = process
@@ -306,8 +392,14 @@ class Turn implements Disposable {
     this.#waited = { queueMs: Math.max(0, this.#enteredAt - beganAt - loadMs), loadMs }
   }
 
+  /** The first piece of the answer is there. */
+  sawFirst(): void {
+    this.#firstAt ??= this.#clock.monotonic()
+  }
+
   timings(): Timings {
-    return { ...this.#waited, runMs: this.#clock.monotonic() - this.#enteredAt }
+    const runMs = this.#clock.monotonic() - this.#enteredAt
+    return { ...this.#waited, runMs, ...(this.#firstAt !== undefined && { firstMs: this.#firstAt - this.#enteredAt }) }
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,24 @@
 import { z } from 'zod'
 import type { Need } from '../capability/v1/capability.ts'
-import { GenerateEventSchema, GenerateRequestSchema } from '../smi/v1/generate.ts'
+import { EmbedResponseSchema, RerankResponseSchema, embedFields, rerankFields } from '../smi/v1/embed.ts'
+import {
+  GenerateEventSchema,
+  GenerateResultSchema,
+  ONE_BEGINNING,
+  ToolCallSchema,
+  generateFields,
+  oneBeginning,
+} from '../smi/v1/generate.ts'
 import { SignatureSchema } from '../smi/v1/model.ts'
+import {
+  SegmentSchema,
+  SynthesizeEventSchema,
+  SynthesizeResultSchema,
+  TranscribeEventSchema,
+  TranscribeResultSchema,
+  synthesizeFields,
+  transcribeFields,
+} from '../smi/v1/speech.ts'
 import { type Tensor, TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
 import { readFiles } from './model.ts'
@@ -13,7 +30,26 @@ const Timings = z.strictObject({
   /** Starting the engine and loading; 0 when it was in memory. */
   loadMs: z.number(),
   runMs: z.number(),
+  /** From the beginning of the run to the first piece of the answer; absent where nothing streams. */
+  firstMs: z.number().optional(),
 })
+
+/** Who goes first when calls wait for models. */
+export const PrioritySchema = z.enum(['realtime', 'interactive', 'normal', 'batch', 'idle'])
+export type Priority = z.output<typeof PrioritySchema>
+
+/** What every call of a model may say of its own urgency. */
+const urgency = {
+  priority: PrioritySchema.optional().describe('Who goes first, `normal` when absent; calls that wait long rise'),
+  deadlineMs: z
+    .number()
+    .int()
+    .positive()
+    .max(24 * 3600 * 1000)
+    .optional()
+    .describe('Give up with `call/timeout` when it has not ended this long after it came'),
+} as const
+export const urgencyFields = Object.keys(urgency) as ReadonlyArray<keyof typeof urgency>
 
 const runErrors = [
   'model/not-found',
@@ -21,8 +57,11 @@ const runErrors = [
   'model/unreadable-input',
   'model/unsupported',
   'model/load-failed',
+  'model/context-overflow',
   'engine/crashed',
   'engine/not-ready',
+  'engine/missing',
+  'engine/device-lost',
   'engine/protocol',
   'engine/failed',
   'package/corrupt',
@@ -41,6 +80,7 @@ export const modelInfer = defineCall({
     model: ModelName,
     inputs: z.array(TensorSchema).max(1024),
     outputs: z.array(z.string().max(512)).max(1024).optional().describe('Wanted outputs; all when absent'),
+    ...urgency,
   }),
   output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
   right: ({ model, inputs }) => {
@@ -56,14 +96,59 @@ export const modelInfer = defineCall({
   errors: runErrors,
 })
 
+const invoke = ({ model }: { readonly model: string }): Need => ({ resource: `model/${model}`, right: 'invoke' })
+
 export const modelGenerate = defineCall({
   name: 'model.generate',
-  summary: 'Generate text with an installed model, piece by piece.',
-  input: GenerateRequestSchema.extend({ model: ModelName }),
+  summary: 'Generate text with an installed model, from a prompt or a conversation, piece by piece.',
+  input: z.strictObject({ model: ModelName, ...generateFields, ...urgency }).refine(oneBeginning, ONE_BEGINNING),
   events: GenerateEventSchema,
-  output: z.strictObject({ text: z.string(), timings: Timings }),
-  right: (input) => ({ resource: `model/${input.model}`, right: 'invoke' }),
+  output: GenerateResultSchema.extend({ text: z.string(), toolCalls: z.array(ToolCallSchema), timings: Timings }),
+  right: invoke,
   http: 'POST /v1/models/{model}/generate',
+  errors: runErrors,
+})
+
+export const modelEmbed = defineCall({
+  name: 'model.embed',
+  summary: 'Turn texts into vectors whose nearness is nearness of meaning.',
+  input: z.strictObject({ model: ModelName, ...embedFields, ...urgency }),
+  output: EmbedResponseSchema.extend({ timings: Timings }),
+  right: invoke,
+  http: 'POST /v1/models/{model}/embed',
+  errors: runErrors,
+})
+
+export const modelRerank = defineCall({
+  name: 'model.rerank',
+  summary: 'Score how well documents answer a query.',
+  input: z.strictObject({ model: ModelName, ...rerankFields, ...urgency }),
+  output: RerankResponseSchema.extend({ timings: Timings }),
+  right: invoke,
+  http: 'POST /v1/models/{model}/rerank',
+  errors: runErrors,
+})
+
+export const modelTranscribe = defineCall({
+  name: 'model.transcribe',
+  summary: 'Write down what is said in a recording, stretch by stretch.',
+  input: z.strictObject({ model: ModelName, ...transcribeFields, ...urgency }),
+  events: TranscribeEventSchema,
+  output: TranscribeResultSchema.extend({ text: z.string(), segments: z.array(SegmentSchema), timings: Timings }),
+  right: invoke,
+  http: 'POST /v1/models/{model}/transcribe',
+  raw: { parameters: {}, read: (body) => ({ audio: body }) },
+  errors: runErrors,
+})
+
+export const modelSynthesize = defineCall({
+  name: 'model.synthesize',
+  summary: 'Speak a text, stretch by stretch.',
+  input: z.strictObject({ model: ModelName, ...synthesizeFields, ...urgency }),
+  events: SynthesizeEventSchema,
+  output: SynthesizeResultSchema.extend({ timings: Timings }),
+  right: invoke,
+  http: 'POST /v1/models/{model}/synthesize',
   errors: runErrors,
 })
 

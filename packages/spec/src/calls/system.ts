@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { CheckSchema } from '../smi/v1/check.ts'
+import { HostFactsSchema } from '../smi/v1/host-facts.ts'
 import { TensorSchema } from '../tensor/tensor.ts'
 import { defineCall } from './define-call.ts'
 import { ByteCount, JsonSchema, Nothing, Timestamp } from './values.ts'
@@ -44,6 +46,16 @@ export const systemStatus = defineCall({
   errors: [],
 })
 
+export const systemHardware = defineCall({
+  name: 'system.hardware',
+  summary: 'Show what this machine offers models: CPUs and their instruction sets, memory, accelerators, limits of the container.',
+  input: Nothing,
+  output: HostFactsSchema,
+  right: () => ({ resource: 'system/daemon', right: 'read' }),
+  http: 'GET /v1/system/hardware',
+  errors: [],
+})
+
 export const systemCalls = defineCall({
   name: 'system.calls',
   summary: 'List the system calls with their schemas.',
@@ -82,15 +94,7 @@ export const systemDoctor = defineCall({
   summary: 'Check this machine and this installation, and say what to do about what is missing or odd.',
   input: Nothing,
   output: z.strictObject({
-    checks: z.array(
-      z.strictObject({
-        id: z.string(),
-        title: z.string(),
-        status: z.enum(['ok', 'warn', 'fail']),
-        detail: z.string(),
-        remedy: z.string().optional(),
-      }),
-    ),
+    checks: z.array(CheckSchema),
   }),
   right: () => ({ resource: 'system/daemon', right: 'read' }),
   http: 'GET /v1/system/doctor',

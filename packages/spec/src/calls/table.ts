@@ -6,7 +6,16 @@ import { engineList, engineShow } from './engine.ts'
 import { eventList, eventSubscribe } from './event.ts'
 import { keyCreate, keyImport, keyList, keyRemove, keyShow, keyTrust } from './key.ts'
 import { modelInfo, modelPack, modelPublish, modelRegister, modelSearch, modelSign, modelUnpack } from './model-exchange.ts'
-import { modelGenerate, modelInfer, modelLoad, modelUnload } from './model-run.ts'
+import {
+  modelEmbed,
+  modelGenerate,
+  modelInfer,
+  modelLoad,
+  modelRerank,
+  modelSynthesize,
+  modelTranscribe,
+  modelUnload,
+} from './model-run.ts'
 import { modelAlias, modelCollect, modelOutdated, modelPin, modelRollback, modelUpdate, modelUsage } from './model-versions.ts'
 import { modelInstall, modelList, modelRemove, modelShow, modelVerify } from './model.ts'
 import { sourceList } from './source.ts'
@@ -52,6 +61,10 @@ export const callTable = {
   'model.sign': modelSign,
   'model.infer': modelInfer,
   'model.generate': modelGenerate,
+  'model.embed': modelEmbed,
+  'model.rerank': modelRerank,
+  'model.transcribe': modelTranscribe,
+  'model.synthesize': modelSynthesize,
   'model.load': modelLoad,
   'model.unload': modelUnload,
   'key.list': keyList,

@@ -1,17 +1,10 @@
-import {
-  type BlobDigest,
-  type CallId,
-  type CapabilityId,
-  JSON_DEPTH_MAX,
-  type PrincipalId,
-  isBlobDigest,
-  isCallId,
-  isCapabilityId,
-  isJson,
-} from '@soma/core'
+import { type BlobDigest, type CallId, type CapabilityId, type PrincipalId, isBlobDigest, isCallId, isCapabilityId } from '@soma/core'
 import { z } from 'zod'
+import { Json } from '../smi/v1/json.ts'
 import { rights } from '../capability/v1/capability.ts'
 
+export { Json as JsonSchema }
+const JsonSchema = Json
 /** An input of a call that takes none. */
 export const Nothing = z.strictObject({})
 
@@ -24,11 +17,6 @@ export const EngineId = z
   .string()
   .max(32)
   .regex(/^[a-z][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes')
-/**
- * Any JSON value. Not `z.json()`, whose union is tried anew at every level: 1.5 µs a value, so that one body of 16 MiB held up
- * everybody for 20 s.
- */
-export const JsonSchema = z.custom<z.core.util.JSONType>((value) => isJson(value, JSON_DEPTH_MAX), 'expected a JSON value')
 /** Milliseconds since the epoch. */
 export const Timestamp = z.number().int().nonnegative()
 export const ByteCount = z.number().int().nonnegative()

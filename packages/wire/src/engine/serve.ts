@@ -3,11 +3,12 @@ import { type Log, SomaError, abortError, isSomaError } from '@soma/core'
 import {
   type Engine,
   type EngineContext,
-  type GenerateEvent,
   type LoadedModel,
+  type ModelMethod,
   SMI_VERSION,
   type SmiMethod,
   checkInputs,
+  modelMethods,
   parseInput,
   smiMethods,
 } from '@soma/spec'
@@ -49,6 +50,8 @@ function lostHost(reason: unknown): SomaError {
 
 type Input<Method extends SmiMethod> = z.output<(typeof smiMethods)[Method]['input']>
 type Context = Parameters<Answer>[2]
+type StreamingMethod = { [Method in SmiMethod]: (typeof smiMethods)[Method] extends { events: unknown } ? Method : never }[SmiMethod]
+type StartStream = (input: unknown, ctx: EngineContext) => AsyncGenerator<unknown, unknown, void>
 
 class EngineSession {
   readonly #engine: Engine
@@ -59,14 +62,25 @@ class EngineSession {
   #model: LoadedModel | undefined
   readonly #running = new Set<Promise<unknown>>()
 
-  readonly #methods: { readonly [Method in Exclude<SmiMethod, 'generate'>]: (input: Input<Method>, call: Context) => unknown } = {
+  readonly #methods: { readonly [Method in Exclude<SmiMethod, StreamingMethod>]: (input: Input<Method>, call: Context) => unknown } = {
     hello: (input) => this.#hello(input),
     probe: (input) => this.#engine.probe(input),
     estimate: (input) => this.#engine.estimate(input.package, input.options),
     load: (input, call) => this.#load(input, call),
     infer: (input, call) => this.#infer(input, call),
-    unload: () => this.unload().then(() => ({})),
-    health: () => ({ residentBytes: this.#model?.usage().residentBytes ?? 0, busy: this.#running.size }),
+    embed: (input, call) => this.#track(this.#method('embed')(input, this.#context(call))),
+    rerank: (input, call) => this.#track(this.#method('rerank')(input, this.#context(call))),
+    unload: ({ stateDirectory }) => this.unload(stateDirectory).then(() => ({})),
+    health: () => ({ residentBytes: 0, ...this.#model?.usage(), busy: this.#running.size }),
+  }
+
+  readonly #starts: {
+    readonly [Method in StreamingMethod]: (input: Input<Method>, ctx: EngineContext) => AsyncGenerator<unknown, unknown, void>
+  } = {
+    generate: (input, ctx) => this.#method('generate')(input, ctx),
+    transcribe: (input, ctx) => this.#method('transcribe')(input, ctx),
+    synthesize: (input, ctx) => this.#method('synthesize')(input, ctx),
+    convert: (input, ctx) => this.#convert(input, ctx),
   }
 
   constructor(engine: Engine, log: Log) {
@@ -79,18 +93,19 @@ class EngineSession {
     if (!isSmiMethod(method)) throw new SomaError('call/unknown', `SMI v${SMI_VERSION} has no method "${method.slice(0, 64)}"`)
     if (!this.#greeted && method !== 'hello') throw new SomaError('engine/protocol', `"${method}" came before "hello"`)
     const valid = parseInput(smiMethods[method].input, input, `the input of ${method}`)
-    if (method === 'generate') return this.#generate(valid as Input<'generate'>, call)
+    if (isStreaming(method)) return this.#stream(this.#starts[method] as StartStream, valid, call)
     const run = this.#methods[method] as (input: unknown, call: Context) => unknown
     return Promise.try(run, valid, call).catch(rethrowTyped(call))
   }
 
-  /** Takes no new work, waits for what runs, then gives the model back. */
-  async unload(): Promise<void> {
+  /** Takes no new work, waits for what runs, then gives the model back; its state is written first where a folder is named. */
+  async unload(stateDirectory?: string): Promise<void> {
     this.#unloading = true
     try {
       await Promise.allSettled(this.#running)
       const model = this.#model
       this.#model = undefined
+      await saveState(model, stateDirectory, this.#log)
       await model?.[Symbol.asyncDispose]()
     } finally {
       this.#unloading = false
@@ -118,34 +133,45 @@ class EngineSession {
       const model = await this.#track(this.#engine.load(pkg, options, this.#context(call)))
       if (call.signal.aborted) await model[Symbol.asyncDispose]()
       else this.#model = model
-      const methods = (['infer', 'generate'] as const).filter((name) => model[name] !== undefined)
-      return { signature: model.signature, methods }
+      const methods = modelMethods.filter((name) => model[name] !== undefined)
+      const { signature, concurrency = 1, contextLength, device = 'cpu' } = model
+      return { signature, methods, concurrency, device, ...(contextLength !== undefined && { contextLength }) }
     } finally {
       this.#loading = false
     }
   }
 
   #infer(input: Input<'infer'>, call: Context): Promise<unknown> {
+    const infer = this.#method('infer')
     const model = this.#loaded()
-    if (!model.infer) throw new SomaError('model/unsupported', 'this model has no method "infer"')
     checkInputs(model.signature, input.inputs)
     checkOutputs(model, input.outputs)
-    return this.#track(model.infer(input, this.#context(call)))
+    return this.#track(infer(input, this.#context(call)))
   }
 
-  async *#generate(input: Input<'generate'>, call: Context): AsyncGenerator<GenerateEvent, unknown, void> {
+  async *#stream(start: StartStream, input: unknown, call: Context): AsyncGenerator<unknown, unknown, void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     void this.#track(promise)
     try {
-      const model = this.#loaded()
-      if (!model.generate) throw new SomaError('model/unsupported', 'this model has no method "generate"')
-      yield* model.generate(input, this.#context(call))
-      return {}
+      return yield* start(input, this.#context(call))
     } catch (error) {
       return rethrowTyped(call)(error)
     } finally {
       resolve()
     }
+  }
+
+  #convert(input: Input<'convert'>, ctx: EngineContext): ReturnType<NonNullable<Engine['convert']>> {
+    if (this.#engine.convert) return this.#engine.convert(input, ctx)
+    throw new SomaError('model/unsupported', `engine ${this.#engine.descriptor.id} converts nothing`)
+  }
+
+  /** A method of the loaded model, bound to it. */
+  #method<Method extends ModelMethod>(name: Method): NonNullable<LoadedModel[Method]> {
+    const model = this.#loaded()
+    const method = model[name]
+    if (method) return method.bind(model) as NonNullable<LoadedModel[Method]>
+    throw new SomaError('model/unsupported', `this model has no method "${name}"`)
   }
 
   #loaded(): LoadedModel {
@@ -174,6 +200,20 @@ class EngineSession {
 
 function isSmiMethod(method: string): method is SmiMethod {
   return Object.hasOwn(smiMethods, method)
+}
+
+function isStreaming(method: SmiMethod): method is StreamingMethod {
+  return 'events' in smiMethods[method]
+}
+
+/** Losing what only saves time must not keep memory from being given back. */
+async function saveState(model: LoadedModel | undefined, directory: string | undefined, log: Log): Promise<void> {
+  if (directory === undefined) return
+  try {
+    await model?.saveState?.(directory)
+  } catch (error) {
+    log.warn('the state of the model could not be written', { error })
+  }
 }
 
 function checkOutputs(model: LoadedModel, wanted: readonly string[] | undefined): void {

@@ -20,6 +20,18 @@ export const PackageLayoutSchema = z.strictObject({
 })
 export type PackageLayout = z.output<typeof PackageLayoutSchema>
 
+/** One setting of an engine, for help texts and for refusing what it does not know. */
+export const EngineOptionSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][A-Za-z0-9]*$/),
+  type: z.enum(['boolean', 'integer', 'number', 'string', 'strings']),
+  description: z.string().max(500),
+  /** What it is without. */
+  default: z.union([z.boolean(), z.number(), z.string(), z.null(), z.array(z.string())]).optional(),
+  /** The only texts it takes. */
+  values: z.array(z.string()).optional(),
+})
+export type EngineOption = z.output<typeof EngineOptionSchema>
+
 /** What is known of an engine without starting it. */
 export const EngineDescriptorSchema = z.strictObject({
   smiVersion: z.literal(SMI_VERSION),
@@ -31,5 +43,11 @@ export const EngineDescriptorSchema = z.strictObject({
   tasks: z.array(TaskSchema),
   /** Most telling first: the first layout of any engine that fits names the format. */
   layouts: z.array(PackageLayoutSchema),
+  /** Programming interfaces through which it can use accelerators: `cuda`, `vulkan` … The CPU it can always use. */
+  apis: z.array(z.string().max(32)).optional(),
+  /** Formats that it can convert its own into. */
+  converts: z.array(z.string().min(1).max(64)).optional(),
+  /** Settings that a load takes; others are refused by name. */
+  options: z.array(EngineOptionSchema).optional(),
 })
 export type EngineDescriptor = z.output<typeof EngineDescriptorSchema>
