@@ -181,10 +181,7 @@ export class Runtime implements Running {
   }
 
   /** Brings a model into memory without calling it. @throws {SomaError} the errors of `model.load`. */
-  async load(
-    name: string,
-    waits: Waits,
-  ): Promise<{ readonly signature: Signature; readonly residentBytes: number; readonly loadMs: number }> {
+  async load(name: string, waits: Waits): Promise<Omit<CallOutput<'model.load'>, 'name'>> {
     const model = this.#deps.registry.get(name)
     this.#dropStale(model)
     const lease = await this.#residency.acquire(model.name, waits)
@@ -192,7 +189,9 @@ export class Runtime implements Running {
       const { process, loadMs } = lease
       // One that computes on its only thread answers when it is done; what the system says of it must do then.
       const residentBytes = process.state === 'busy' ? process.rssBytes : (await process.health(waits)).residentBytes
-      return { signature: process.loaded.signature, residentBytes: Math.round(residentBytes), loadMs }
+      const { signature, methods, contextLength, device } = process.loaded
+      const limits = contextLength === undefined ? {} : { contextLength }
+      return { signature, methods, ...limits, device, residentBytes: Math.round(residentBytes), loadMs }
     } finally {
       lease.release()
     }

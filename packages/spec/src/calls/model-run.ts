@@ -10,6 +10,7 @@ import {
   oneBeginning,
 } from '../smi/v1/generate.ts'
 import { SignatureSchema } from '../smi/v1/model.ts'
+import { modelMethods } from '../smi/v1/protocol.ts'
 import {
   SegmentSchema,
   SynthesizeEventSchema,
@@ -156,7 +157,17 @@ export const modelLoad = defineCall({
   name: 'model.load',
   summary: 'Load a model into an engine process now.',
   input: z.strictObject({ model: ModelName }),
-  output: z.strictObject({ name: ModelName, signature: SignatureSchema, residentBytes: ByteCount, loadMs: z.number() }),
+  output: z.strictObject({
+    name: ModelName,
+    signature: SignatureSchema,
+    /** What it can be asked: `infer`, `generate`, `embed` … */
+    methods: z.array(z.enum(modelMethods)),
+    /** Tokens of prompt and answer together; absent where there is no such limit. */
+    contextLength: z.number().optional(),
+    device: z.string(),
+    residentBytes: ByteCount,
+    loadMs: z.number(),
+  }),
   right: (input) => ({ resource: `model/${input.model}`, right: 'load' }),
   http: 'POST /v1/models/{model}/load',
   errors: [

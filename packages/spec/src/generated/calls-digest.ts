@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = 'c180ab396f98cdaa6342d66b1282cc5aec61531694453d5bf6a271ecc3dd90ad'
+export const CALLS_DIGEST = '9540861abd2885fec0ec60b301e553136e71e7775b8248423b320fda753beeb9'
