@@ -45,6 +45,8 @@ export const EngineDescriptorSchema = z.strictObject({
   layouts: z.array(PackageLayoutSchema),
   /** Programming interfaces through which it can use accelerators: `cuda`, `vulkan` … The CPU it can always use. */
   apis: z.array(z.string().max(32)).optional(),
+  /** Hands its input on to another program, mostly on another machine: never chosen unless the user allows it. */
+  remote: z.boolean().optional(),
   /** Formats that it can convert its own into. */
   converts: z.array(z.string().min(1).max(64)).optional(),
   /** Settings that a load takes; others are refused by name. */
