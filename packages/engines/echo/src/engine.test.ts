@@ -32,6 +32,6 @@ engineCompliance({
   },
   sample: (seed) => echoes([x(seed + 1, seed), { name: 'label', dtype: 'string', shape: [1], data: encodeValues('string', [`${seed}`]) }]),
   big: (sizeBytes) => echoes([x(sizeBytes / 8, 1)]),
-  prompt: 'word '.repeat(100),
+  generate: { long: { prompt: 'word '.repeat(100) } },
   corrupt: [{ files: { 'model.echo': '{"unknown": 1}' }, roles: { model: 'model.echo' }, format: 'echo', task: 'tensor-to-tensor' }],
 })

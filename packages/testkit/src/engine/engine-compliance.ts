@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type ErrorCode, type SomaError, isSomaError } from '@soma/core'
-import { type EngineDescriptor, type HostFacts, type Tensor, smiMethods } from '@soma/spec'
+import type { EngineDescriptor, HostFacts, Tensor } from '@soma/spec'
+import { type EmbedSamples, testEmbed } from './embed-compliance.ts'
 import { EngineUnderTest, type SmiOutput } from './engine-under-test.ts'
 import { type ModelFixture, corrupted, layOut } from './fixture.ts'
+import { type GenerateSamples, answersAs, testGenerate, testKeptState } from './generate-compliance.ts'
 import { misfits } from './misfits.ts'
+import { refused, refusedFor } from './refused.ts'
+import { type RerankSamples, testRerank } from './rerank-compliance.ts'
 
 /** A request that the fixture's model answers, and what must be true of the answer. */
 export interface Sample {
@@ -17,12 +20,16 @@ export interface EngineComplianceOptions {
   readonly main: URL
   readonly descriptor: EngineDescriptor
   readonly model: ModelFixture
-  /** Requests that differ by `seed`, so that mixed-up answers are noticed. */
-  readonly sample: (seed: number) => Sample
+  /** For engines that take tensors: requests that differ by `seed`, so that mixed-up answers are noticed. */
+  readonly sample?: (seed: number) => Sample
   /** A request with at least so many bytes of input, where the model can take it. */
   readonly big?: (sizeBytes: number) => Sample
-  /** For engines that generate: what is generated from it takes more than 20 events. */
-  readonly prompt?: string
+  /** For engines that generate. */
+  readonly generate?: GenerateSamples
+  readonly embed?: EmbedSamples
+  readonly rerank?: RerankSamples
+  /** For engines with none of the above: a call that any loaded fixture answers, and checks. */
+  readonly work?: (engine: EngineUnderTest, seed: number) => Promise<void>
   /** The same fixture with other content that cannot be loaded, beside empty files and noise. */
   readonly corrupt?: readonly ModelFixture[]
 }
@@ -32,6 +39,7 @@ const TEST_TIMEOUT_MS = 60_000
 const EXIT_MS_MAX = 2000
 const CONCURRENT = 16
 const BIG_BYTES = 16 * 1024 * 1024
+const UNKNOWN_SETTING = 'noSuchSetting'
 const host: HostFacts = { platform: 'linux', arch: 'x64', cpus: 1, memoryBytes: 2 ** 33, memoryAvailableBytes: 2 ** 32 }
 
 /** Registers the tests that every engine must pass: its real process is started and spoken to over pipes, in SMI v1. */
@@ -41,10 +49,23 @@ export function engineCompliance(options: EngineComplianceOptions): void {
     testLoaded(options)
     testLifecycle(options)
     testEnds(options)
+    if (options.generate?.keepsState === true) testKeptState(options.main, options.model, options.generate)
   })
 }
 
-function testUnloaded({ main, descriptor, model }: EngineComplianceOptions): void {
+/** Something that the model can do, checked: what tests ask that are about the process and not about the answer. */
+function work(engine: EngineUnderTest, { sample, generate, embed, rerank, work: other }: EngineComplianceOptions, seed = 0): Promise<void> {
+  if (sample) return engine.infer(sample(seed).inputs).then((outputs) => sample(seed).check(outputs))
+  if (other) return other(engine, seed)
+  const [answer] = generate?.answers ?? []
+  if (answer) return answersAs(engine, answer)
+  if (embed) return engine.ask('embed', { input: [...embed.texts] }).then(() => undefined)
+  assert(rerank, 'the options name nothing that the model can do')
+  return engine.ask('rerank', { query: rerank.query, documents: [...rerank.documents] }).then(() => undefined)
+}
+
+function testUnloaded(fixture: EngineComplianceOptions): void {
+  const { main, descriptor, model } = fixture
   void test('it refuses a version it does not know, then greets one it knows, with its descriptor', async () => {
     await using engine = new EngineUnderTest(main)
     await refused(engine.ask('probe', host), 'engine/protocol')
@@ -61,10 +82,17 @@ function testUnloaded({ main, descriptor, model }: EngineComplianceOptions): voi
     assert.ok(support.devices.length > 0)
     const options = { threads: 1, settings: { ...model.settings } }
     assert.ok((await engine.ask('estimate', { package: folder.pkg, options })).residentBytes > 0)
-    await refused(engine.infer([]), 'engine/not-ready')
+    await refused(work(engine, fixture), 'engine/not-ready')
     await refused(engine.askRaw('no-such-method', {}), 'call/unknown')
     await refused(engine.askRaw('load', {}), 'call/invalid-input')
     assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
+  })
+
+  void test('a setting that it does not know is refused, naming it', async () => {
+    await using engine = new EngineUnderTest(main)
+    await using folder = await layOut(model)
+    await engine.hello()
+    await refusedFor(engine.load(folder.pkg, { ...model.settings, [UNKNOWN_SETTING]: 1 }), UNKNOWN_SETTING)
   })
 }
 
@@ -84,86 +112,89 @@ function testLoaded(options: EngineComplianceOptions): void {
       await engine[Symbol.asyncDispose]()
       await folder[Symbol.asyncDispose]()
     })
-    const infer = async (sample: Sample): Promise<void> => sample.check(await engine.infer(sample.inputs))
+
     void test('it knows its signature, its methods and its memory', async () => {
-      assert.ok(loaded.methods.includes('infer'))
-      assert.equal(loaded.methods.includes('generate'), options.prompt !== undefined)
+      const { sample, generate, embed, rerank } = options
+      const has = (method: SmiOutput<'load'>['methods'][number]): boolean => loaded.methods.includes(method)
+      assert.deepEqual(
+        { infer: has('infer'), generate: has('generate'), embed: has('embed'), rerank: has('rerank') },
+        { infer: sample !== undefined, generate: generate !== undefined, embed: embed !== undefined, rerank: rerank !== undefined },
+      )
+      assert.ok(loaded.concurrency >= 1)
       assert.ok((await engine.ask('health', {})).residentBytes > 0)
     })
 
-    void test('it infers', () => infer(options.sample(0)))
-
-    void test('concurrent inferences keep their answers apart', async () => {
-      await Promise.all(Array.from({ length: CONCURRENT }, (_, seed) => infer(options.sample(seed))))
-    })
-
-    void test('an input that does not fit is refused, naming it, and the next call works', async () => {
-      for (const misfit of misfits(loaded.signature, options.sample(0).inputs)) {
-        const error = await refused(engine.infer(misfit.inputs), 'model/input-mismatch', misfit.what)
-        assert.equal(error.details['input'], misfit.input, misfit.what)
-      }
-      await infer(options.sample(1))
-    })
-
-    void test('only the wanted outputs come, and unknown ones are refused', async () => {
-      const { inputs } = options.sample(0)
-      const all = (await engine.infer(inputs)).map(({ name }) => name)
-      const wanted = all.slice(0, 1)
-      assert.deepEqual(
-        (await engine.infer(inputs, { outputs: wanted })).map(({ name }) => name),
-        wanted,
-      )
-      await refused(engine.infer(inputs, { outputs: ['no-such-output'] }), 'call/invalid-input')
-    })
-
-    void test('a cancelled inference ends for its caller, and the next call works', async () => {
-      const cancel = new AbortController()
-      const cancelled = engine.infer(options.sample(0).inputs, { signal: cancel.signal })
-      cancel.abort()
-      await refused(cancelled, 'call/cancelled')
-      await infer(options.sample(1))
+    void test('concurrent calls keep their answers apart', async () => {
+      await Promise.all(Array.from({ length: CONCURRENT }, (_, seed) => work(engine, options, seed)))
     })
 
     void test('a second model is refused', async () => {
       await refused(load(), 'model/in-use')
     })
 
-    const { big, prompt } = options
-    if (big) void test('tensors of 16 MB go through', async () => infer(big(BIG_BYTES)))
-    if (prompt === undefined) return
-
-    void test('a slow reader holds generation up, and misses nothing', async () => {
-      const events = engine.stream({ prompt })[Symbol.asyncIterator]()
-      let count = 0
-      for (let step = await events.next(); step.done !== true; step = await events.next()) {
-        smiMethods.generate.events.parse(step.value)
-        // Each a round trip: time in which an engine that ignores credit would overrun the window, which fails the call.
-        if (count++ < 8) await engine.ask('health', {})
-      }
-      assert.ok(count > 20, `${count} events`)
-    })
-
-    void test('leaving a stream early ends it, and the next call works', async () => {
-      for await (const event of engine.stream({ prompt })) if (event !== undefined) break
-      await infer(options.sample(2))
-      await idle(engine)
-    })
+    const session = { engine: () => engine, loaded: () => loaded }
+    if (options.sample) testInfer(session, options.sample, options.big)
+    if (options.generate) testGenerate(session, options.generate)
+    if (options.embed) testEmbed(session, options.embed)
+    if (options.rerank) testRerank(session, options.rerank)
   })
 }
 
-function testLifecycle({ main, model, sample, corrupt = [] }: EngineComplianceOptions): void {
+/** The process under test, which is there once the tests run. */
+export interface Session {
+  readonly engine: () => EngineUnderTest
+  readonly loaded: () => SmiOutput<'load'>
+}
+
+function testInfer(session: Session, sample: (seed: number) => Sample, big: EngineComplianceOptions['big']): void {
+  const infer = async (wanted: Sample): Promise<void> => wanted.check(await session.engine().infer(wanted.inputs))
+  void test('it infers', () => infer(sample(0)))
+
+  void test('an input that does not fit is refused, naming it, and the next call works', async () => {
+    for (const misfit of misfits(session.loaded().signature, sample(0).inputs)) {
+      const error = await refused(session.engine().infer(misfit.inputs), 'model/input-mismatch', misfit.what)
+      assert.equal(error.details['input'], misfit.input, misfit.what)
+    }
+    await infer(sample(1))
+  })
+
+  void test('only the wanted outputs come, and unknown ones are refused', async () => {
+    const { inputs } = sample(0)
+    const all = (await session.engine().infer(inputs)).map(({ name }) => name)
+    const wanted = all.slice(0, 1)
+    const outputs = await session.engine().infer(inputs, { outputs: wanted })
+    assert.deepEqual(
+      outputs.map(({ name }) => name),
+      wanted,
+    )
+    await refused(session.engine().infer(inputs, { outputs: ['no-such-output'] }), 'call/invalid-input')
+  })
+
+  void test('a cancelled inference ends for its caller, and the next call works', async () => {
+    const cancel = new AbortController()
+    const cancelled = session.engine().infer(sample(0).inputs, { signal: cancel.signal })
+    cancel.abort()
+    await refused(cancelled, 'call/cancelled')
+    await infer(sample(1))
+  })
+
+  if (big) void test('tensors of 16 MB go through', async () => infer(big(BIG_BYTES)))
+}
+
+function testLifecycle(fixture: EngineComplianceOptions): void {
+  const { main, model, corrupt = [] } = fixture
   void test('unloading gives the model back, and another can be loaded', async () => {
     await using engine = new EngineUnderTest(main)
     await using folder = await layOut(model)
     await engine.hello()
     await engine.load(folder.pkg, model.settings)
-    const running = engine.infer(sample(0).inputs)
+    const running = work(engine, fixture)
     await engine.ask('unload', {})
-    sample(0).check(await running)
-    await refused(engine.infer(sample(0).inputs), 'engine/not-ready')
+    await running
+    await refused(work(engine, fixture), 'engine/not-ready')
     assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
     await engine.load(folder.pkg, model.settings)
-    sample(1).check(await engine.infer(sample(1).inputs))
+    await work(engine, fixture, 1)
   })
 
   void test('files that cannot be loaded are a typed error, and the process goes on', async () => {
@@ -182,7 +213,8 @@ function testLifecycle({ main, model, sample, corrupt = [] }: EngineComplianceOp
   })
 }
 
-function testEnds({ main, model, sample }: EngineComplianceOptions): void {
+function testEnds(fixture: EngineComplianceOptions): void {
+  const { main, model } = fixture
   void test('bytes that are no frame end it, with a line in the log and a code that is not 0', async () => {
     await using engine = new EngineUnderTest(main)
     await engine.hello()
@@ -198,25 +230,11 @@ function testEnds({ main, model, sample }: EngineComplianceOptions): void {
       await using engine = new EngineUnderTest(main)
       await engine.hello()
       await engine.load(folder.pkg, model.settings)
-      if (isBusy) engine.infer(sample(0).inputs).catch(() => undefined)
+      if (isBusy) work(engine, fixture).catch(() => undefined)
       engine.stdin.end()
       const { code, signal } = await engine.exit(EXIT_MS_MAX)
       assert.equal(signal, null)
       if (!isBusy) assert.equal(code, 0)
     }
   })
-}
-
-async function refused(answer: Promise<unknown>, code: ErrorCode, what = ''): Promise<SomaError> {
-  const outcome = await answer.then(
-    () => 'an answer',
-    (error: unknown) => error,
-  )
-  if (isSomaError(outcome, code)) return outcome
-  return assert.fail(`${what}: expected ${code}, got ${isSomaError(outcome) ? outcome.code : ''} ${String(outcome)}`)
-}
-
-/** Asks until nothing runs; a hang reaches the test's timeout. */
-async function idle(engine: EngineUnderTest): Promise<void> {
-  while ((await engine.ask('health', {})).busy > 0);
 }

@@ -5,7 +5,7 @@ import process from 'node:process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { SomaError } from '@soma/core'
-import { type ModelPackage, SMI_VERSION, type SmiMethod, type Tensor, smiMethods } from '@soma/spec'
+import { type CallStream, type ModelPackage, SMI_VERSION, type SmiMethod, type Tensor, smiMethods } from '@soma/spec'
 import { type Peer, createChannel, createPeer } from '@soma/wire'
 import type { z } from 'zod'
 import type { ModelFixture } from './fixture.ts'
@@ -17,6 +17,9 @@ export type SmiOutput<Method extends SmiMethod> = z.output<(typeof smiMethods)[M
 const STREAM_WINDOW = 4
 /** An engine that logs more than this in one test has something wrong with it. */
 const STDERR_LENGTH_MAX = 1_000_000
+
+/** Load options beside threads and settings. */
+export type LoadMore = Partial<Pick<SmiInput<'load'>['options'], 'stateDirectory' | 'scrub' | 'device'>>
 
 export interface InferOptions {
   readonly outputs?: readonly string[]
@@ -67,8 +70,8 @@ export class EngineUnderTest implements AsyncDisposable {
     return this.#checked(method, this.#peer.call(method, input))
   }
 
-  load(pkg: ModelPackage, settings: ModelFixture['settings'] = {}): Promise<SmiOutput<'load'>> {
-    return this.#checked('load', this.#peer.call('load', { package: pkg, options: { threads: 1, settings } }))
+  load(pkg: ModelPackage, settings: ModelFixture['settings'] = {}, more: LoadMore = {}): Promise<SmiOutput<'load'>> {
+    return this.#checked('load', this.#peer.call('load', { package: pkg, options: { threads: 1, settings, ...more } }))
   }
 
   async infer(inputs: readonly Tensor[], options: InferOptions = {}): Promise<readonly Tensor[]> {
@@ -82,8 +85,8 @@ export class EngineUnderTest implements AsyncDisposable {
     return this.#peer.call(method, input)
   }
 
-  stream(input: SmiInput<'generate'>): AsyncIterable<unknown> {
-    return this.#peer.stream('generate', input)
+  stream(input: SmiInput<'generate'>, options: { readonly signal?: AbortSignal | undefined } = {}): CallStream<unknown, unknown> {
+    return this.#peer.stream('generate', input, options)
   }
 
   /** How it ended; fails when it has not within `limitMs`. */
