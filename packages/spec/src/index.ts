@@ -57,6 +57,15 @@ export { callsContract, callsDigestModule, clientCallsModule } from './docs/clie
 export { type CallDescription, commonErrors, describeCalls } from './docs/describe-calls.ts'
 export { errorsReferenceMarkdown } from './docs/errors-reference.ts'
 export { type JsonSchema, type JsonValue, type SchemaSide, jsonSchema } from './docs/json-schema.ts'
+export type {
+  ForeignCall,
+  ForeignMoment,
+  ForeignReply,
+  ForeignRequest,
+  ForeignRoute,
+  ForeignStream,
+  Translator,
+} from './face/v1/translator.ts'
 export {
   FRAME_CONTENT_TYPE,
   FRAME_PREFIX_BYTES,
@@ -100,15 +109,16 @@ export type {
 export { type Check, CheckSchema } from './smi/v1/check.ts'
 export type { ConvertEvent, ConvertResult } from './smi/v1/convert.ts'
 export type { EmbedRequest, EmbedResponse, RerankRequest, RerankResponse } from './smi/v1/embed.ts'
-export type {
-  ChatMessage,
-  GenerateEvent,
-  GenerateRequest,
-  GenerateResult,
-  OutputFormat,
-  TokenUsage,
-  Tool,
-  ToolCall,
+export {
+  type ChatMessage,
+  type GenerateEvent,
+  type GenerateRequest,
+  type GenerateResult,
+  type OutputFormat,
+  type TokenUsage,
+  type Tool,
+  type ToolCall,
+  generateFields,
 } from './smi/v1/generate.ts'
 export { type Accelerator, type CpuFacts, type HostFacts, HostFactsSchema } from './smi/v1/host-facts.ts'
 export type {

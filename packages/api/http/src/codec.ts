@@ -1,8 +1,9 @@
 import { SomaError, parseJson } from '@soma/core'
 import { FRAME_CONTENT_TYPE, type Tensor, decodeFrame, elementCount, encodeFrame, tensorToJson } from '@soma/spec'
 import { JSON_ELEMENTS_MAX } from './limits.ts'
+import type { CallRoute } from './call-route.ts'
 import { readQuery } from './query.ts'
-import type { Match, Route } from './routes.ts'
+import type { EndpointRequest } from './routes.ts'
 
 export const JSON_CONTENT_TYPE = 'application/json'
 
@@ -21,7 +22,7 @@ type Fields = Readonly<Record<string, unknown>>
  * The call's input: body, query and path together. Whether it is valid is the call's business.
  * @throws {SomaError} `call/malformed`, `call/unsupported-media-type`; `call/invalid-input` for a field given twice.
  */
-export function readInput({ route, parameters }: Match, { query, contentType, body }: RequestContent): unknown {
+export function readInput(route: CallRoute, { parameters, query, contentType, body }: EndpointRequest): unknown {
   const type = mediaType(contentType)
   const raw = body.byteLength > 0 && type !== JSON_CONTENT_TYPE && type !== FRAME_CONTENT_TYPE ? rawReader(route, type) : undefined
   const search = query === '' ? undefined : new URLSearchParams(query)
@@ -36,11 +37,11 @@ function decodeBody(type: string, body: Uint8Array): unknown {
   return type === FRAME_CONTENT_TYPE ? decodeFrame(body) : parseJson(body, 'the request body')
 }
 
-function rawReader({ name, definition }: Route, type: string): NonNullable<Route['definition']['raw']> {
+function rawReader({ call, definition }: CallRoute, type: string): NonNullable<CallRoute['definition']['raw']> {
   if (definition.raw) return definition.raw
   throw new SomaError(
     'call/unsupported-media-type',
-    `${name} takes ${JSON_CONTENT_TYPE} or ${FRAME_CONTENT_TYPE}, not ${type === '' ? 'a body without content type' : type.slice(0, 100)}`,
+    `${call} takes ${JSON_CONTENT_TYPE} or ${FRAME_CONTENT_TYPE}, not ${type === '' ? 'a body without content type' : type.slice(0, 100)}`,
   )
 }
 

@@ -1,17 +1,28 @@
 import { STATUS_CODES } from 'node:http'
-import { type Problem, SomaError, isSomaError, toSomaError } from '@soma/core'
+import { SomaError, isSomaError } from '@soma/core'
+import type { ForeignMoment, Translator } from '@soma/spec'
+import type { Reply } from './reply.ts'
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json'
 
-/** What a failed call answers: the status and the problem document. */
-export interface ErrorAnswer {
-  readonly problem: Problem
-  readonly headers: Readonly<Record<string, string>>
+/** What a failed request answers: a problem document, or what the clients of another system's API know. */
+export function errorReply(
+  error: SomaError,
+  translator: Translator | undefined,
+  at: ForeignMoment,
+): Reply & Required<Pick<Reply, 'headers'>> {
+  const problem = error.toProblem()
+  const foreign = translator?.error(problem, at)
+  const reply = foreign ?? { status: problem.status, contentType: PROBLEM_CONTENT_TYPE, body: JSON.stringify(problem) }
+  return { ...reply, headers: { ...errorHeaders(error), ...foreign?.headers } }
 }
 
-export function errorAnswer(thrown: unknown): ErrorAnswer {
-  const error = toSomaError(thrown)
-  return { problem: error.toProblem(), headers: error.code === 'capability/unauthenticated' ? { 'www-authenticate': 'Bearer' } : {} }
+function errorHeaders({ code, details }: SomaError): Record<string, string> {
+  const { retryAfterMs } = details
+  return {
+    ...(code === 'capability/unauthenticated' && { 'www-authenticate': 'Bearer' }),
+    ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
+  }
 }
 
 /** @returns the error for a path that is there, or not, but has no such method. */

@@ -1,17 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type CallId, type Clock, type Log, type Rng, SomaError, randomId, toSomaError } from '@soma/core'
-import { type CallStream, type Dispatcher, FRAME_CONTENT_TYPE } from '@soma/spec'
-import { preferred } from './accept.ts'
+import { type CallId, type Clock, type Log, type Rng, SomaError, assert, randomId, toSomaError } from '@soma/core'
+import type { CallStream, Dispatcher, ForeignMoment, Translator } from '@soma/spec'
 import { type BodyBudget, RequestBody } from './body.ts'
-import { JSON_CONTENT_TYPE, encodeBinary, encodeJson, mediaType, readInput } from './codec.ts'
+import { JSON_CONTENT_TYPE, mediaType } from './codec.ts'
 import { allowOrigin, sendOptions } from './cors.ts'
-import { PROBLEM_CONTENT_TYPE, errorAnswer, notFound } from './errors.ts'
+import { errorReply, notFound } from './errors.ts'
 import { type Gate, identify } from './gate.ts'
 import { type HttpLimits, JSON_BYTES_MAX } from './limits.ts'
 import { CALL_HEADER, type Reply, refuseEarly, sendReply } from './reply.ts'
-import type { Match, Route, RouteTable } from './routes.ts'
+import type { Endpoint, Match, RouteTable, Task } from './routes.ts'
 import type { ServicePage } from './service.ts'
-import { outputOf, sendStream, streamEncodings } from './streams.ts'
+import { outputOf, sendStream } from './streams.ts'
 
 /** What all requests of one face share. */
 export interface ExchangeParts {
@@ -21,6 +20,7 @@ export interface ExchangeParts {
   readonly log: Log
   readonly gate: Gate
   readonly routes: RouteTable
+  readonly translators: readonly Translator[]
   readonly pages: ReadonlyMap<string, ServicePage>
   readonly budget: BodyBudget
   readonly bodyBytesMax: number
@@ -29,7 +29,6 @@ export interface ExchangeParts {
   readonly isStopping: () => boolean
 }
 
-const frames = { contentType: FRAME_CONTENT_TYPE }
 const pageMethods = ['GET', 'HEAD']
 const nothing = new Uint8Array(0)
 
@@ -41,6 +40,8 @@ export class Exchange {
   #controller: AbortController | undefined
   #body: RequestBody | undefined
   #callId: CallId | undefined
+  /** Whose words errors are said in. */
+  #translator: Translator | undefined
   /** The call's stream ends only when the client leaves: a drain need not wait for it. */
   endless = false
 
@@ -52,6 +53,7 @@ export class Exchange {
 
   /** Never rejects: what goes wrong is the answer. */
   async serve(): Promise<void> {
+    this.#translator = this.#parts.translators.find(({ base }) => this.request.url?.startsWith(base))
     try {
       const origin = this.#parts.gate.admit(this.request)
       if (origin !== undefined) allowOrigin(this.#response, origin)
@@ -91,23 +93,30 @@ export class Exchange {
 
   async #call(match: Match, query: string): Promise<void> {
     const { dispatcher, isStopping } = this.#parts
+    this.#translator = match.route.translator
     if (isStopping()) throw new SomaError('daemon/stopping', 'the daemon is shutting down and takes no new calls')
     const caller = identify(this.request, dispatcher)
-    const contentType = this.request.headers['content-type']
+    const { call } = match.route
     // Nobody fills memory for a call that is refused whatever its input: the kernel says so, and why, without it.
-    const isRead = RequestBody.announced(this.request) && dispatcher.mayCall(caller, match.route.name)
-    const body = isRead ? await this.#read(match.route) : nothing
-    const input = readInput(match, { query, contentType, body })
+    const task = dispatcher.mayCall(caller, call) ? await this.#open(match, query) : undefined
     this.#controller = new AbortController()
     if (this.#response.destroyed) return
-    const dispatched = await dispatcher.dispatch(caller, match.route.name, input, {
+    const dispatched = await dispatcher.dispatch(caller, call, task?.input ?? {}, {
       signal: this.#controller.signal,
       onCallId: (callId) => (this.#callId = callId),
     })
-    return dispatched.kind === 'output' ? this.#output(match.route, dispatched.output) : this.#stream(match.route, dispatched.stream)
+    assert(task, `the kernel ran ${call}, which it had said that the caller may not call`)
+    return dispatched.kind === 'stream' ? await this.#stream(task, dispatched.stream) : this.#reply(task, dispatched.output)
   }
 
-  #read(route: Route): Promise<Uint8Array> {
+  async #open({ route, parameters }: Match, query: string): Promise<Task> {
+    const { headers } = this.request
+    const body = RequestBody.announced(this.request) ? await this.#read(route) : nothing
+    const header = (name: string): string | undefined => headers[name]?.toString()
+    return await route.open({ parameters, query, contentType: headers['content-type'], body, header })
+  }
+
+  #read(route: Endpoint): Promise<Uint8Array> {
     const { headers } = this.request
     if (route.method === 'GET' || route.method === 'DELETE')
       throw new SomaError('call/malformed', `${route.method} ${route.path} takes its input from the query, and no body`)
@@ -123,18 +132,15 @@ export class Exchange {
     return bytes
   }
 
-  #output(route: Route, output: unknown): void {
-    const asFrame = preferred(this.request.headers.accept, [frames]) !== undefined
-    const contentType = asFrame ? FRAME_CONTENT_TYPE : JSON_CONTENT_TYPE
-    this.#send({ status: 200, contentType, body: asFrame ? encodeBinary(output) : encodeJson(output, route.binary) })
+  #reply(task: Task, output: unknown): void {
+    this.#send(task.reply(output, this.#moment()))
   }
 
-  async #stream(route: Route, stream: CallStream<unknown, unknown>): Promise<void> {
+  async #stream(task: Task, stream: CallStream<unknown, unknown>): Promise<void> {
     const { clock, limits } = this.#parts
-    const offered = streamEncodings(route.binary)
-    this.endless = route.definition.endless === true
-    const encoding = preferred(this.request.headers.accept, offered) ?? (this.endless ? offered[0] : undefined)
-    if (!encoding) return this.#output(route, await outputOf(stream))
+    this.endless = task.endless
+    const encoding = task.stream(this.#moment())
+    if (!encoding) return this.#reply(task, await outputOf(stream))
     await sendStream(this.#response, stream, encoding, {
       clock,
       heartbeatMs: limits.heartbeatMs,
@@ -154,12 +160,15 @@ export class Exchange {
 
   #refuse(thrown: unknown): void {
     const error = toSomaError(thrown)
-    const { problem, headers } = errorAnswer(error)
     if (error.code === 'internal') this.#parts.log.error('a request failed', { call: this.#id(), error: thrown })
     if (this.#response.headersSent) return void this.#response.destroy()
-    const reply = { status: problem.status, contentType: PROBLEM_CONTENT_TYPE, body: JSON.stringify(problem), headers }
-    if (this.request.complete || !RequestBody.announced(this.request)) return this.#send(reply)
+    const { headers, ...reply } = errorReply(error, this.#translator, this.#moment())
+    if (this.request.complete || !RequestBody.announced(this.request)) return this.#send({ ...reply, headers })
     refuseEarly(this.#response, { ...reply, headers: { ...headers, [CALL_HEADER]: this.#id() } }, this.#parts.clock)
+  }
+
+  #moment(): ForeignMoment {
+    return { callId: this.#id(), now: this.#parts.clock.now() }
   }
 
   /** The call's id; of a request that never became a call, one of its own. */

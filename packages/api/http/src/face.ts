@@ -1,14 +1,16 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, type Log, type Rng, SomaError, randomId } from '@soma/core'
-import { type CallDefinition, type Dispatcher, callTable } from '@soma/spec'
+import { type CallDefinition, type Dispatcher, type Translator, callTable } from '@soma/spec'
 import { BodyBudget } from './body.ts'
+import { CallRoute } from './call-route.ts'
 import { connectionError, rawAnswer } from './errors.ts'
 import { Exchange, type ExchangeParts } from './exchange.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { ABORT_GRACE_MS, HEADERS_MAX, HEADER_BYTES_MAX, type HttpLimits, httpLimits } from './limits.ts'
 import { RouteTable } from './routes.ts'
 import { type ServiceDeps, servicePages } from './service.ts'
+import { translatedRoutes } from './translated-route.ts'
 
 export interface HttpFaceDeps extends ServiceDeps {
   readonly dispatcher: Dispatcher
@@ -23,6 +25,8 @@ export interface HttpFaceOptions extends GateOptions {
   readonly bodyBytesMax: number
   readonly connectionsMax: number
   readonly table?: Readonly<Record<string, CallDefinition>>
+  /** Other systems' APIs to speak beside our own, which goes first. */
+  readonly translators?: readonly Translator[]
   readonly limits?: Partial<HttpLimits>
 }
 
@@ -54,7 +58,7 @@ class NodeHttpFace implements HttpFace {
 
   constructor(deps: HttpFaceDeps, options: HttpFaceOptions) {
     const limits = { ...httpLimits, ...options.limits }
-    const table = options.table ?? callTable
+    const { table = callTable, translators = [] } = options
     const readiness = () => (this.#stopping ? { ready: false, reason: 'the daemon is shutting down' } : deps.readiness())
     this.#options = options
     this.#parts = {
@@ -62,7 +66,8 @@ class NodeHttpFace implements HttpFace {
       limits,
       bodyBytesMax: options.bodyBytesMax,
       gate: new Gate(options),
-      routes: new RouteTable(table),
+      routes: new RouteTable([...Object.values(table).map((definition) => new CallRoute(definition)), ...translatedRoutes(translators)]),
+      translators,
       pages: servicePages(table, { ...deps, readiness }),
       budget: new BodyBudget(limits.bodiesBytesMax),
       isStopping: () => this.#stopping,

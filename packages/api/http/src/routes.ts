@@ -1,43 +1,44 @@
 import { SomaError } from '@soma/core'
-import { type CallDefinition, type HttpMethod, type JsonSchema, jsonSchema } from '@soma/spec'
-import { type QueryFields, queryFields } from './query.ts'
+import type { ForeignMoment, HttpMethod, Translator } from '@soma/spec'
+import type { RequestContent } from './codec.ts'
+import type { Reply } from './reply.ts'
+import type { StreamEncoding } from './streams.ts'
 
-/** One call as HTTP reaches it. What its schemas tell is found out when first needed: for all calls it would take 75 ms. */
-export class Route {
-  readonly name: string
+/** A method and a path, the call behind them, and how requests become calls and outputs become answers. */
+export interface Endpoint {
   readonly method: HttpMethod
   /** `/v1/models/{model}` */
   readonly path: string
   /** Names of the path's parameters, in order. */
   readonly parameters: readonly string[]
-  readonly definition: CallDefinition
-  #query: QueryFields | undefined
-  #binary: boolean | undefined
+  /** The name of the call. */
+  readonly call: string
+  /** Has nothing to say to a HEAD. */
+  readonly streams: boolean
+  /** Whose words errors are said in; ours when undefined. */
+  readonly translator: Translator | undefined
+  /** @throws {SomaError} for a request that makes no call. */
+  open(request: EndpointRequest): Task | Promise<Task>
+}
 
-  constructor(definition: CallDefinition) {
-    const space = definition.http.indexOf(' ')
-    this.name = definition.name
-    this.method = definition.http.slice(0, space) as HttpMethod
-    this.path = definition.http.slice(space + 1)
-    this.parameters = [...this.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
-    this.definition = definition
-  }
+export interface EndpointRequest extends RequestContent {
+  /** Of the path. */
+  readonly parameters: Readonly<Record<string, string>>
+  header(name: string): string | undefined
+}
 
-  get query(): QueryFields {
-    this.#query ??= queryFields(jsonSchema(this.definition.input, 'input'))
-    return this.#query
-  }
-
-  /** Whether the output, or an event, can hold tensors: the others need no search for them. */
-  get binary(): boolean {
-    const { output, events } = this.definition
-    this.#binary ??= [output, ...(events ? [events] : [])].some((schema) => holdsTensors(jsonSchema(schema, 'output')))
-    return this.#binary
-  }
+/** One request, as a call. */
+export interface Task {
+  readonly input: unknown
+  /** The stream ends only when the client leaves. */
+  readonly endless: boolean
+  /** How to send the stream; undefined for a client that wants the output alone. */
+  stream(at: ForeignMoment): StreamEncoding | undefined
+  reply(output: unknown, at: ForeignMoment): Reply
 }
 
 export interface Match {
-  readonly route: Route
+  readonly route: Endpoint
   readonly parameters: Readonly<Record<string, string>>
 }
 
@@ -47,19 +48,18 @@ const none: Match['parameters'] = {}
 interface Step {
   readonly literals: Map<string, Step>
   parameter: Step | undefined
-  readonly routes: Map<string, Route>
+  readonly routes: Map<string, Endpoint>
 }
 
-/** Finds the call behind a method and a path. Derived from the table alone. */
+/** Finds what is behind a method and a path. */
 export class RouteTable {
   readonly #root = newStep()
   /** Paths without parameters, which most requests have, are found in one look. */
-  readonly #literal = new Map<string, Route>()
-  readonly routes: readonly Route[]
+  readonly #literal = new Map<string, Endpoint>()
 
-  constructor(table: Readonly<Record<string, CallDefinition>>) {
-    this.routes = Object.values(table).map((definition) => new Route(definition))
-    for (const route of this.routes) this.#add(route)
+  /** Of two with the same method and path the earlier one stays. */
+  constructor(routes: Iterable<Endpoint>) {
+    for (const route of routes) this.#add(route)
   }
 
   /**
@@ -76,19 +76,20 @@ export class RouteTable {
     const allow: string[] = []
     for (const [step, values] of candidates(this.#root, segments, 1, [])) {
       const route = step.routes.get(method === 'HEAD' ? 'GET' : method)
-      if (route && !(method === 'HEAD' && route.definition.events)) return { route, parameters: nameValues(route, values) }
+      if (route && !(method === 'HEAD' && route.streams)) return { route, parameters: nameValues(route, values) }
       for (const other of step.routes.values()) allow.push(...methodsOf(other))
     }
     return { allow }
   }
 
-  #add(route: Route): void {
-    if (route.parameters.length === 0) this.#literal.set(route.definition.http, route)
+  #add(route: Endpoint): void {
+    const key = `${route.method} ${route.path}`
+    if (route.parameters.length === 0 && !this.#literal.has(key)) this.#literal.set(key, route)
     let step = this.#root
     for (const segment of route.path.split('/').slice(1)) {
       step = segment.startsWith('{') ? (step.parameter ??= newStep()) : literalStep(step, segment)
     }
-    step.routes.set(route.method, route)
+    if (!step.routes.has(route.method)) step.routes.set(route.method, route)
   }
 }
 
@@ -109,11 +110,11 @@ function* candidates(
 }
 
 /** A HEAD runs the call and drops the body; a stream would have nothing to say to it. */
-function methodsOf(route: Route): readonly string[] {
-  return route.method === 'GET' && !route.definition.events ? ['GET', 'HEAD'] : [route.method]
+function methodsOf(route: Endpoint): readonly string[] {
+  return route.method === 'GET' && !route.streams ? ['GET', 'HEAD'] : [route.method]
 }
 
-function nameValues(route: Route, values: readonly string[]): Readonly<Record<string, string>> {
+function nameValues(route: Endpoint, values: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(route.parameters.map((name, index) => [name, decodeSegment(values[index] ?? '')]))
 }
 
@@ -126,10 +127,6 @@ function decodeSegment(segment: string): string {
   }
 }
 
-function holdsTensors(schema: JsonSchema): boolean {
-  return Object.hasOwn((schema['$defs'] ?? {}) as object, 'Tensor')
-}
-
 function literalStep({ literals }: Step, segment: string): Step {
   const next = literals.get(segment) ?? newStep()
   literals.set(segment, next)
@@ -138,4 +135,9 @@ function literalStep({ literals }: Step, segment: string): Step {
 
 function newStep(): Step {
   return { literals: new Map(), parameter: undefined, routes: new Map() }
+}
+
+/** The names in a path's braces. */
+export function parametersOf(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
 }

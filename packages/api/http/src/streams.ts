@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { Clock, Problem } from '@soma/core'
+import { type Clock, type Problem, toSomaError } from '@soma/core'
 import { type CallStream, FRAME_CONTENT_TYPE } from '@soma/spec'
 import { encodeBinary, encodeJson } from './codec.ts'
-import { errorAnswer } from './errors.ts'
 
 /** How a stream's parts are written, one content type each. */
 export interface StreamEncoding {
@@ -73,7 +72,7 @@ export async function sendStream(
     await writer.write(encoding.output(await stream.output))
   } catch (error) {
     if (!response.headersSent) throw error
-    await writer.write(encoding.error(errorAnswer(error).problem))
+    await writer.write(encoding.error(toSomaError(error).toProblem()))
   }
 }
 

@@ -30,9 +30,9 @@ function ofReference(id: string, definitions: Definitions): fc.Arbitrary<unknown
 }
 
 function ofType(type: string, schema: JsonSchema, definitions: Definitions): fc.Arbitrary<unknown> {
-  if (type === 'string') return ofString(schema)
+  if (type === 'string') return schema['format'] === 'binary' ? fc.uint8Array({ maxLength: TEXT_LENGTH }) : ofString(schema)
   if (type === 'integer') return ofInteger(schema)
-  if (type === 'number') return fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })).map(withoutNegativeZero)
+  if (type === 'number') return ofNumber(schema)
   if (type === 'boolean') return fc.boolean()
   if (type === 'null') return fc.constant(null)
   if (type === 'array') return ofArray(schema, definitions)
@@ -45,6 +45,14 @@ function ofString({ pattern, maxLength = Infinity, minLength = 0 }: JsonSchema):
   const fits = (text: string): boolean => text.length >= least && text.length <= most
   if (typeof pattern === 'string') return fc.stringMatching(new RegExp(pattern)).filter(fits)
   return fc.string({ unit: 'binary', minLength: least, maxLength: Math.min(most, Math.max(least, TEXT_LENGTH)) }).filter(fits)
+}
+
+/** Bounds that a number must not reach itself are not drawn exactly: callers leave out what does not parse. */
+function ofNumber({ minimum, exclusiveMinimum, maximum }: JsonSchema): fc.Arbitrary<number> {
+  const [min, max] = [minimum ?? exclusiveMinimum, maximum].map((bound) => (bound === undefined ? undefined : Number(bound)))
+  const bounds = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) }
+  const whole = { ...(min !== undefined && { min: Math.ceil(min) }), ...(max !== undefined && { max: Math.floor(max) }) }
+  return fc.oneof(fc.integer(whole), fc.double({ noNaN: true, noDefaultInfinity: true, ...bounds })).map(withoutNegativeZero)
 }
 
 function ofInteger({ minimum, exclusiveMinimum, maximum = Number.MAX_SAFE_INTEGER }: JsonSchema): fc.Arbitrary<number> {
