@@ -11,7 +11,7 @@ export interface InstalledModel {
   readonly wanted: string
   readonly format: string
   readonly task: string
-  /** Id of the engine that runs it, null when none here loads the format; and the manifest's settings for it. */
+  /** Id of the engine that its package names or that knew it when it came, null when none did; and the manifest's settings for it. */
   readonly engine: string | null
   readonly settings: Readonly<Record<string, unknown>>
   readonly licence: string | null
@@ -60,6 +60,8 @@ export interface Registry {
 
 /** What the registry's handlers need of the runtime. */
 export interface Running {
+  /** Id of the engine that would run it now, null when none here loads the format. */
+  engineOf(model: InstalledModel): string | null
   isLoaded(name: string): boolean
   /** True while calls of this model run or wait. */
   isBusy(name: string): boolean

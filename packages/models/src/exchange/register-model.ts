@@ -61,8 +61,8 @@ async function* install({ calls }: RegisterDeps, input: Input, ctx: CallContext)
 }
 
 /** A model that does not load is installed all the same; why it does not is the answer. */
-async function load({ calls }: RegisterDeps, model: InstalledModel, ctx: CallContext): Promise<Pick<Output, 'ready' | 'reason'>> {
-  if (model.engine === null) return { ready: false, reason: `no engine here loads the format ${model.format}` }
+async function load({ calls, running }: RegisterDeps, model: InstalledModel, ctx: CallContext): Promise<Pick<Output, 'ready' | 'reason'>> {
+  if (running.engineOf(model) === null) return { ready: false, reason: `no engine here loads the format ${model.format}` }
   try {
     await calls(ctx.caller).call('model.load', { model: model.name }, { signal: ctx.signal })
     return { ready: true, reason: '' }

@@ -13,7 +13,7 @@ import {
   callTable,
 } from '@soma/spec'
 import { type EventWrite, type RecordWrite, type Store, openStore } from '@soma/store'
-import type { Running } from '../ports.ts'
+import type { InstalledModel, Running } from '../ports.ts'
 import { type ModelRegistry, createRegistry } from '../registry/registry.ts'
 import { type InstallHandlers, type InstallHandlersDeps, createInstallHandlers } from './create-install-handlers.ts'
 import { TestSource } from './test-source.ts'
@@ -40,6 +40,10 @@ export class TestRunning implements Running {
   readonly loaded = new Set<string>()
   readonly busy = new Set<string>()
   readonly unloaded: string[] = []
+
+  engineOf(model: InstalledModel): string | null {
+    return model.engine
+  }
 
   isLoaded(name: string): boolean {
     return this.loaded.has(name)

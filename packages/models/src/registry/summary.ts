@@ -3,11 +3,11 @@ import type { InstalledModel, Running } from '../ports.ts'
 import type { ModelRegistry } from './registry.ts'
 
 export interface SummaryDeps {
-  readonly running: Pick<Running, 'isLoaded'>
+  readonly running: Pick<Running, 'isLoaded' | 'engineOf'>
   readonly registry: Pick<ModelRegistry, 'aliases'>
 }
 
-type Lasting = Omit<ModelSummary, 'loaded' | 'aliases'>
+type Lasting = Omit<ModelSummary, 'loaded' | 'aliases' | 'engine'>
 
 /** What a record says never changes: worked out once, because lists of thousands of models ask for it again and again. */
 const lasting = new WeakMap<InstalledModel, Lasting>()
@@ -16,11 +16,11 @@ const lasting = new WeakMap<InstalledModel, Lasting>()
 export function summarise(model: InstalledModel, { running, registry }: SummaryDeps): ModelSummary {
   let known = lasting.get(model)
   if (!known) lasting.set(model, (known = lastingOf(model)))
-  return { ...known, loaded: running.isLoaded(model.name), aliases: registry.aliases.of(model.name) }
+  return { ...known, engine: running.engineOf(model), loaded: running.isLoaded(model.name), aliases: registry.aliases.of(model.name) }
 }
 
 function lastingOf(model: InstalledModel): Lasting {
-  const { name, version, reference, wanted, format, task, engine, files, digest, licence, installedAt, pinned } = model
+  const { name, version, reference, wanted, format, task, files, digest, licence, installedAt, pinned } = model
   return {
     name,
     version,
@@ -28,7 +28,6 @@ function lastingOf(model: InstalledModel): Lasting {
     wanted,
     format,
     task,
-    engine,
     sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
     files: files.length,
     digest,

@@ -58,6 +58,16 @@ describe('an inference', () => {
     assert.equal(world.openPackages, 0)
   })
 
+  it('runs on an engine that came after the model was installed', async () => {
+    await using world = await World.create({ a: { engine: null } })
+    assert.equal(world.runtime.engineOf(world.model('a')), 'echo')
+    assert.deepEqual((await world.runtime.infer('a', { inputs: [float32(1)] }, never)).outputs, [float32(1)])
+    await using bare = await World.create({ a: { engine: null } }, { engines: [scriptEngine('other', '', { formats: ['gguf'] })] })
+    assert.equal(bare.runtime.engineOf(bare.model('a')), null)
+    const { message } = await refused(bare.runtime.infer('a', { inputs: [] }, never), 'model/unsupported')
+    assert.match(message, /model a: no engine here runs the format echo; the engines run gguf/)
+  })
+
   it('that the engine fails is told, and the engine lives on', async () => {
     await using world = await World.create({ a: {} })
     await world.runtime.load('a', never)

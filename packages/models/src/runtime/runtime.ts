@@ -29,7 +29,9 @@ import {
   checkInputs,
 } from '@soma/spec'
 import type { InstalledModel, RunnableModel, Registry, Running } from '../ports.ts'
+import { whoRuns } from '../selection/who-runs.ts'
 import { type EngineEntry, type EngineTimes, type SmiEvent, type SmiOutput, engineTimes } from './engine-connection.ts'
+import { EngineChoice } from './engine-choice.ts'
 import { EnginePool } from './engine-pool.ts'
 import type { EngineProcess, SmiInput, StreamingModelMethod, UnaryModelMethod } from './engine-process.ts'
 import {
@@ -81,6 +83,7 @@ interface Waits {
 export class Runtime implements Running {
   readonly #deps: RuntimeDeps
   readonly #pool: EnginePool
+  readonly #choice: EngineChoice
   readonly #delays: RestartDelays
   readonly #loader: ModelLoader
   readonly #residency: Residency<EngineProcess>
@@ -94,6 +97,10 @@ export class Runtime implements Running {
     const { spareLingerMs = SPARE_LINGER_MS, memoryReserveBytes = MEMORY_RESERVE_BYTES } = options
     this.#deps = deps
     this.#delays = new RestartDelays(deps)
+    this.#choice = new EngineChoice(
+      deps.engines.map(({ descriptor }) => descriptor),
+      deps.hostFacts,
+    )
     this.#pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, { warmSpares: options.warmSpares, spareLingerMs })
     this.#loader = new ModelLoader(
       { registry: deps.registry, pool: this.#pool, delays: this.#delays, hostFacts: deps.hostFacts, log },
@@ -206,6 +213,10 @@ export class Runtime implements Running {
     const wasLoaded = await this.#residency.unload(this.#deps.registry.resolve(name), waits)
     if (!wasLoaded) this.#deps.registry.get(name)
     return wasLoaded
+  }
+
+  engineOf(model: InstalledModel): string | null {
+    return this.#choice.of(model)
   }
 
   isLoaded(name: string): boolean {
@@ -331,8 +342,8 @@ export class Runtime implements Running {
    * The caller has its answer, or has gone away; the turn ends when the engine is really free. Until then a next call would only
    * wait inside the engine, where it could not be cancelled in time nor moved to another process.
    */
-  #leave({ engine, name }: InstalledModel, seat: Seat<EngineProcess>): void {
-    if (engine !== null && seat.process.state !== 'stopping') this.#delays.succeeded(engine, name)
+  #leave({ name }: InstalledModel, seat: Seat<EngineProcess>): void {
+    if (seat.process.state !== 'stopping') this.#delays.succeeded(seat.process.descriptor.id, name)
     const settled = seat.process.settle()
     if (settled) void settled.then(() => seat.leave())
     else seat.leave()
@@ -350,13 +361,24 @@ export class Runtime implements Running {
     return loaded && !isSamePackage(loaded, model) ? undefined : process
   }
 
-  #isRunnable(model: InstalledModel): model is RunnableModel {
-    return model.engine !== null && this.#pool.has(model.engine)
+  /** @throws {SomaError} `model/unsupported` when no engine here runs it. */
+  #runnable(model: InstalledModel): RunnableModel {
+    const engine = this.engineOf(model)
+    if (engine === null || !this.#pool.has(engine)) throw this.#unsupported(model, engine)
+    return { ...model, engine }
+  }
+
+  #unsupported({ name, format }: InstalledModel, engine: string | null): SomaError {
+    const entries = this.#pool.entries.map(({ descriptor }) => ({ descriptor }))
+    const message =
+      engine === null
+        ? `model ${name}: ${whoRuns(format, entries)}`
+        : `model ${name} needs engine ${engine}, which this daemon does not have`
+    return new SomaError('model/unsupported', message, { details: { model: name, format, engine } })
   }
 
   async #loadProcess(name: string, waits: Waits): Promise<EngineProcess> {
-    const model = this.#deps.registry.get(name)
-    if (!this.#isRunnable(model)) throw unsupported(model)
+    const model = this.#runnable(this.#deps.registry.get(name))
     const process = await this.#loader.load(model, waits)
     this.#loadedFrom.set(process, model)
     return process
@@ -426,12 +448,4 @@ function append(text: string, piece: string): string {
       details: { lengthMax: GENERATED_LENGTH_MAX },
     },
   )
-}
-
-function unsupported({ name, engine, format }: InstalledModel): SomaError {
-  const message =
-    engine === null
-      ? `no engine of this daemon loads the format ${format} of model ${name}; soma engine list shows what each one loads`
-      : `model ${name} needs engine ${engine}, which this daemon does not have`
-  return new SomaError('model/unsupported', message, { details: { model: name, format, engine } })
 }

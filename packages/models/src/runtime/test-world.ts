@@ -17,14 +17,17 @@ import {
 } from '@soma/core'
 import { descriptor as echo } from '@soma/engine-echo'
 import { createChildSpawner, systemClock } from '@soma/host'
-import { type CallContext, type HostFacts, type ModelPackage, type Tensor, encodeValues } from '@soma/spec'
+import { type CallContext, type EngineDescriptor, type HostFacts, type ModelPackage, type Tensor, encodeValues } from '@soma/spec'
 import { layOut } from '@soma/testkit/engine'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { EngineEntry } from './engine-connection.ts'
 import { Runtime, type RuntimeOptions } from './runtime.ts'
 
 /** A model for the echo engine: how it behaves, see the engine's options. */
-export type EchoModel = Readonly<Record<string, unknown>> & { readonly engine?: string; readonly signature?: InstalledModel['signature'] }
+export type EchoModel = Readonly<Record<string, unknown>> & {
+  readonly engine?: string | null
+  readonly signature?: InstalledModel['signature']
+}
 
 export const node = process.execPath
 /** Engines of one test file share compiled code: a start takes 160 ms then instead of 500. */
@@ -39,7 +42,7 @@ export const echoEngine: EngineEntry = {
 const GIBIBYTE = 2 ** 30
 
 /** An engine made of a few lines, which may use `serve`, `echo` and `process`. */
-export function scriptEngine(id: string, script: string): EngineEntry {
+export function scriptEngine(id: string, script: string, more: Partial<EngineDescriptor> = {}): EngineEntry {
   const prelude = `
     import { runEngineMain } from ${JSON.stringify(import.meta.resolve('@soma/wire'))}
     import { descriptor } from ${JSON.stringify(import.meta.resolve('@soma/engine-echo'))}
@@ -47,7 +50,7 @@ export function scriptEngine(id: string, script: string): EngineEntry {
     const serve = (engine) => runEngineMain({ descriptor: echo, probe: () => ({ supported: true, reason: '', devices: ['cpu'] }), estimate: () => ({ residentBytes: 1 }), ...engine })
   `
   return {
-    descriptor: { ...echo, id },
+    descriptor: { ...echo, id, ...more },
     command: [node, '--input-type=module', '-e', prelude + script],
     env: { NODE_COMPILE_CACHE: compileCache },
   }
@@ -98,6 +101,10 @@ export class World implements AsyncDisposable {
   /** Another package under the same name. */
   replace(name: string, model: EchoModel): void {
     this.#models.set(name, model)
+  }
+
+  model(name: string): InstalledModel {
+    return installed(name, this.#models.get(name) ?? {})
   }
 
   pid(model: string): number | undefined {
@@ -157,7 +164,7 @@ function installed(name: string, model: EchoModel): InstalledModel {
     wanted: `file/${name}`,
     format: 'echo',
     task: 'tensor-to-tensor',
-    engine: model.engine ?? 'echo',
+    engine: model.engine === undefined ? 'echo' : model.engine,
     settings: {},
     licence: null,
     files: [],
