@@ -49,6 +49,7 @@ const lines: readonly Line[] = [
   { argv: ['model', 'register', 'hf/x/y'], json: 'model.register' },
   { argv: ['model', 'list'], json: 'model.list' },
   { argv: ['model', 'show', 'x'], json: 'model.show' },
+  { argv: ['run', 'x', '--prompt', 'hello'], json: 'model.generate' },
   { argv: ['model', 'run', 'x', '--input', 'image=[1, 2]'], json: 'model.infer' },
   { argv: ['model', 'run', 'x', '--prompt', 'hello'], json: 'model.generate' },
   { argv: ['model', 'verify'], json: 'model.verify' },
@@ -181,7 +182,8 @@ function withModels(): FakeDispatcher {
 describe('model run', () => {
   const infer = async (argv: readonly string[], world: { stdin?: string } = {}): Promise<{ run: CliRun; inputs: unknown }> => {
     const dispatcher = new FakeDispatcher()
-    dispatcher.handlers.set('model.show', () => ({
+    dispatcher.handlers.set('model.load', () => ({
+      methods: ['infer'],
       signature: {
         inputs: [
           { name: 'image', dtype: 'uint8', shape: [-1] },

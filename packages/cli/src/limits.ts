@@ -30,3 +30,5 @@ export const LOG_TAIL_LINES = 20
 export const LOG_TAIL_BYTES = 64 * 1024
 /** The public half of a key; a hybrid one is 3 kB. */
 export const PEM_BYTES_MAX = 64 * 1024
+/** A file that goes with what is said to a model: a long text, or a large photograph. */
+export const ATTACHMENT_BYTES_MAX = 64 * 1024 * 1024

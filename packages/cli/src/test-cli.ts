@@ -52,7 +52,12 @@ export async function cli(argv: readonly string[], world: CliWorld = {}): Promis
 }
 
 function clientOf(dispatcher: FakeDispatcher | undefined): Client {
-  if (!dispatcher) throw new SomaError('daemon/unreachable', 'no daemon answers')
+  if (dispatcher) return dispatcherClient(dispatcher)
+  throw new SomaError('daemon/unreachable', 'no daemon answers')
+}
+
+/** A connection to a fake daemon. */
+export function dispatcherClient(dispatcher: FakeDispatcher): Client {
   const caller = { principal: OWNER, face: 'ipc' } as const
   const client = {
     async call(name: string, input: unknown, options?: CallOptions) {

@@ -12,6 +12,11 @@ const nouns: CommandTable['nouns'] = {
 }
 
 const commands: readonly CommandEntry[] = [
+  {
+    path: 'run',
+    summary: 'Talk to a model, or run it on files, texts or values',
+    load: async () => (await import('./run.ts')).command,
+  },
   { path: 'serve', summary: 'Start the daemon', load: async () => (await import('./serve.ts')).command },
   { path: 'status', summary: 'Show the daemon: addresses, memory, processes', load: async () => (await import('./status.ts')).command },
   { path: 'stop', summary: 'Stop the daemon; running calls finish first', load: async () => (await import('./stop.ts')).command },
@@ -94,9 +99,9 @@ const commands: readonly CommandEntry[] = [
   },
   {
     path: 'model run',
-    summary: 'Run a model on files or values',
+    summary: 'Run a model: the same as soma run',
     group: 'Run them:',
-    load: async () => (await import('./model/run.ts')).command,
+    load: async () => (await import('./run.ts')).command,
   },
   {
     path: 'model load',
