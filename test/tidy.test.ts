@@ -13,7 +13,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const layers: ReadonlyArray<readonly RegExp[]> = [
   [/^core$/],
   [/^spec$/],
-  [/^wire$/],
+  [/^wire$/, /^audio$/],
   [/^store$/, /^host$/, /^formats$/, /^engine-/, /^source-/],
   [/^kernel$/, /^models$/, /^sdk$/],
   [/^api-/],

@@ -1,0 +1,5 @@
+export { type Audio, type DecodeOptions, decodeAudio } from './decode.ts'
+export { encodeWav } from './encode-wav.ts'
+export { AUDIO_BYTES_MAX, SAMPLES_MAX } from './limits.ts'
+export { type Resampler, createResampler, resample } from './resample.ts'
+export { type AudioFormat, sniffAudio } from './sniff.ts'
