@@ -21,7 +21,7 @@ const done = { finish: 'stop', usage, timings, toolCalls: [] }
 function world(methods: readonly ModelMethod[], handlers: Readonly<Record<string, (input: never) => unknown>> = {}): FakeDispatcher {
   const dispatcher = new FakeDispatcher()
   dispatcher.handlers.set('model.load', () => ({ methods, signature: { inputs: [], outputs: [] } }))
-  for (const [name, handler] of Object.entries(handlers)) dispatcher.handlers.set(name, handler)
+  for (const [name, handler] of Object.entries(handlers)) dispatcher.handlers.set(name, (input) => handler(input as never))
   return dispatcher
 }
 
