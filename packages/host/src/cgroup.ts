@@ -12,7 +12,8 @@ export interface CgroupLimits {
 interface Hierarchy {
   readonly folders: readonly string[]
   readonly cpus: (folder: string, read: ReadText) => number
-  readonly limit: string
+  /** Each of them: above the soft one the kernel slows a group down until it stands still. */
+  readonly limits: readonly string[]
   readonly usage: string
   /** File cache that the kernel drops before it refuses memory: not really used. */
   readonly reclaimable: string
@@ -27,8 +28,14 @@ export function cgroupLimits(read: ReadText): CgroupLimits {
   return { cpus: least('cpus'), memoryBytes: least('memoryBytes'), memoryAvailableBytes: least('memoryAvailableBytes') }
 }
 
+/** The folder of this process's own group, version 2; undefined without one. Inside a container it is the mount's root. */
+export function ownCgroupFolder(read: ReadText): string | undefined {
+  const [hierarchy] = versionTwo(read('/proc/self/cgroup') ?? '')
+  return hierarchy?.folders.findLast((folder) => read(`${folder}/cgroup.procs`) !== undefined)
+}
+
 function readFolder(hierarchy: Hierarchy, folder: string, read: ReadText): CgroupLimits {
-  const memoryBytes = toNumber(read(`${folder}/${hierarchy.limit}`), Infinity)
+  const memoryBytes = Math.min(...hierarchy.limits.map((limit) => toNumber(read(`${folder}/${limit}`), Infinity)))
   const used = toNumber(read(`${folder}/${hierarchy.usage}`), 0)
   const statistics = read(`${folder}/memory.stat`) ?? ''
   const reclaimable = Number(new RegExp(`^${hierarchy.reclaimable} (\\d+)`, 'm').exec(statistics)?.[1] ?? 0)
@@ -43,14 +50,14 @@ function versionTwo(groups: string): Hierarchy[] {
     const [quota, period] = (read(`${folder}/cpu.max`) ?? '').trim().split(/\s+/)
     return ratio(quota, period)
   }
-  const names = { limit: 'memory.max', usage: 'memory.current', reclaimable: 'inactive_file' }
+  const names = { limits: ['memory.max', 'memory.high'], usage: 'memory.current', reclaimable: 'inactive_file' }
   return [{ folders: upwards('/sys/fs/cgroup', path), cpus, ...names }]
 }
 
 function versionOne(groups: string): Hierarchy[] {
   const cpus = (folder: string, read: ReadText): number =>
     ratio(read(`${folder}/cpu.cfs_quota_us`)?.trim(), read(`${folder}/cpu.cfs_period_us`)?.trim())
-  const names = { limit: 'memory.limit_in_bytes', usage: 'memory.usage_in_bytes', reclaimable: 'total_inactive_file' }
+  const names = { limits: ['memory.limit_in_bytes'], usage: 'memory.usage_in_bytes', reclaimable: 'total_inactive_file' }
   return ['cpu', 'memory'].flatMap((controller) => {
     const path = new RegExp(`^\\d+:(?:[^:]*,)?${controller}(?:,[^:]*)?:(/.*)$`, 'm').exec(groups)?.[1]
     return path === undefined ? [] : [{ folders: upwards(`/sys/fs/cgroup/${controller}`, path), cpus, ...names }]

@@ -16,4 +16,7 @@ export { type PathFacts, type SomaPaths, ensureFolders, ensurePrivateFolder, som
 export { type Child, type ChildExit, type ChildOptions, type ChildSpawner, type ChildSpawnerDeps, createChildSpawner } from './process.ts'
 export { type CommandLine } from './lifeline.ts'
 export { isProcessAlive } from './process-alive.ts'
+export { type DevicePressure, type MemoryReading, type Pressure, type PressureLevel, noPressure } from './pressure/pressure.ts'
+export { readMemory } from './pressure/read-memory.ts'
+export { type PressureWatcher, type PressureWatcherDeps, createPressureWatcher } from './pressure/watch-pressure.ts'
 export { systemRng } from './rng.ts'
