@@ -1,6 +1,7 @@
 import { VERSION } from '@soma/core'
 import { createHttpFace } from '@soma/api-http'
 import { createIpcFace } from '@soma/api-ipc'
+import { createOpenAiTranslator } from '@soma/api-openai'
 import {
   createChildSpawner,
   createHttpFetch,
@@ -170,7 +171,7 @@ class Daemon implements Soma {
         metrics: () => daemonMetrics(this.kernel, this.#models, this.#store),
         readiness: () => (this.#stopping ? { ready: false, reason: 'the daemon is shutting down' } : { ready: true }),
       },
-      config.http,
+      { ...config.http, translators: [createOpenAiTranslator({ version: VERSION })] },
     )
     return [...faces, { kind: 'http', start: () => http.start(), stop: (options) => http.stop(options) }]
   }

@@ -108,7 +108,7 @@ export type {
 } from './smi/v1/engine.ts'
 export { type Check, CheckSchema } from './smi/v1/check.ts'
 export type { ConvertEvent, ConvertResult } from './smi/v1/convert.ts'
-export type { EmbedRequest, EmbedResponse, RerankRequest, RerankResponse } from './smi/v1/embed.ts'
+export { type EmbedRequest, type EmbedResponse, type RerankRequest, type RerankResponse, embedFields } from './smi/v1/embed.ts'
 export {
   type ChatMessage,
   type GenerateEvent,

@@ -1,0 +1,1 @@
+export { createOpenAiTranslator } from './translator.ts'
