@@ -18,8 +18,8 @@ export type {
 export { type EditionName, editionNames } from './calls/edition.ts'
 export type { KeySummary } from './calls/key.ts'
 export { type InstallEvent, type ModelSummary, readsOf, unsafeModels } from './calls/model.ts'
-export { type Resident, type ResidencyMode, type ResidencySetting, residencyModes } from './calls/model-residency.ts'
-export { type Priority, urgencyFields } from './calls/model-run.ts'
+export { type Resident, type ResidencyMode, ResidencySchema, type ResidencySetting, residencyModes } from './calls/model-residency.ts'
+export { type Priority, PrioritySchema, urgencyFields } from './calls/model-run.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,
