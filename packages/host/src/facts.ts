@@ -61,7 +61,9 @@ export function thisMachine(): Machine {
     read: readSystemFile,
     parallelism: availableParallelism(),
     memoryBytes: totalmem(),
-    memoryFreeBytes: freemem(),
+    get memoryFreeBytes() {
+      return freemem()
+    },
   }
 }
 
