@@ -32,7 +32,7 @@ Calls run one at a time on one thread, unless `run_engine` is told otherwise; th
 however long a call takes. `print` goes to stderr, which is the engine's log.
 """
 
-from .engine import Context, Engine, Model, resident_bytes
+from .engine import Context, Engine, Events, Model, Names, Outputs, resident_bytes
 from .errors import SomaError
 from .main import run_engine
 from .model import LoadOptions, Package, PackageFile, Signature, TensorSpec
@@ -41,8 +41,11 @@ from .tensors import Tensor, dtypes
 __all__ = [
     "Context",
     "Engine",
+    "Events",
     "LoadOptions",
     "Model",
+    "Names",
+    "Outputs",
     "Package",
     "PackageFile",
     "Signature",

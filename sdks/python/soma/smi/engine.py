@@ -77,6 +77,9 @@ class Engine:
         """Whether it can run here: `supported`, `reason` (what to install, when not) and `devices`, best first."""
         return {"supported": True, "reason": "", "devices": ["cpu"]}
 
+    def warm_up(self) -> None:
+        """Called once, after the host has greeted: time for imports that the first model would wait for."""
+
     def estimate(self, package: Package, options: LoadOptions) -> dict[str, Any]:
         """`residentBytes` that loading will take."""
         return {"residentBytes": resident_bytes() + sum(file.size_bytes for file in package.files)}

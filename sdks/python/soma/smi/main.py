@@ -28,6 +28,7 @@ def run_engine(engine: Engine, workers: int = 1) -> NoReturn:
     faulthandler.enable(sys.stderr)
     session = Session(engine)
     peer = Peer(readable, writable, session.answer, workers)
+    session.later = peer.later
     reason = peer.serve()
     if reason:
         print(f"error: the connection to the host broke: {reason.message} ({reason.code})", file=sys.stderr, flush=True)

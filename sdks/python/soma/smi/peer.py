@@ -114,6 +114,10 @@ class Peer:
         closing.join(seconds)
         return not closing.is_alive()
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Does something on a thread for calls, before those that come from now on."""
+        self._workers.submit(work)
+
     def _receive(self, message: Any) -> None:
         if not isinstance(message, dict):
             raise violation("a message is not an object")

@@ -21,6 +21,8 @@ class Session:
 
     def __init__(self, engine: Engine):
         self._engine = engine
+        #: Does work on the thread of calls; set by who has it.
+        self.later: Callable[[Callable[[], None]], None] = lambda _: None
         self._greeted = False
         self._loading = False
         self._model: Model | None = None
@@ -60,8 +62,17 @@ class Session:
             versions = ", ".join(str(version) for version in offered) or "none"
             message = f"this engine speaks SMI {SMI_VERSION}; the host offered {versions}"
             raise SomaError("engine/protocol", message, {"speaks": [SMI_VERSION], "offered": offered})
-        self._greeted = True
+        if not self._greeted:
+            self._greeted = True
+            self.later(self._warm_up)
         return self._engine.descriptor
+
+    def _warm_up(self) -> None:
+        try:
+            self._engine.warm_up()
+        except Exception:
+            # Who needs what could not be done will hear of it then.
+            traceback.print_exc(file=sys.stderr)
 
     def _health(self) -> dict[str, Any]:
         usage = self._model.usage() if self._model else {"residentBytes": 0}
