@@ -3,13 +3,15 @@ import { createHttpFace } from '@soma/api-http'
 import { createIpcFace } from '@soma/api-ipc'
 import { createOpenAiTranslator } from '@soma/api-openai'
 import {
+  type Hardware,
   createChildSpawner,
+  createHardware,
   createHttpFetch,
   createMirroredFetch,
   createOfflineFetch,
   ensureFolders,
-  hostFacts,
   readConfig,
+  readThisMachine,
   removeDaemonFile,
   systemClock as clock,
   systemRng as rng,
@@ -73,6 +75,7 @@ class Daemon implements Soma {
   readonly #models: Models
   readonly #faces: readonly Face[]
   readonly #http: AsyncDisposable
+  readonly #hardware: Hardware
   readonly #over = Promise.withResolvers<void>()
   #stopping = false
 
@@ -81,6 +84,7 @@ class Daemon implements Soma {
     this.#options = options
     this.#store = store
     this.stopped = this.#over.promise
+    this.#hardware = createHardware({ machine: readThisMachine(env), clock })
     const install = new InstallSettings(config.install, env)
     const direct = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
     const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.now.mirrors)
@@ -94,8 +98,8 @@ class Daemon implements Soma {
         clock,
         rng,
         log,
-        hostFacts,
-        ...allSources({ fetch, clock, rng, log, env, memoryBytes: hostFacts().memoryBytes, formats }, userSources),
+        hostFacts: () => this.#hardware.facts(),
+        ...allSources({ fetch, clock, rng, log, env, memoryBytes: this.#hardware.facts().memoryBytes, formats }, userSources),
         engines,
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
         calls: (caller) => createCalls(this.kernel, caller),
@@ -107,6 +111,7 @@ class Daemon implements Soma {
       clock,
       options,
       store,
+      hardware: this.#hardware,
       kernel: () => this.kernel,
       faces: () => this.faces,
       processes: () => this.#models.processes(),
@@ -121,7 +126,7 @@ class Daemon implements Soma {
 
   /** The steps of a start, in order. The daemon file comes last: whoever sees it can call. */
   async start(): Promise<void> {
-    await this.#models.start()
+    await Promise.all([this.#hardware.look(), this.#models.start()])
     for (const face of this.#faces) this.faces.push({ kind: face.kind, ...(await face.start()) })
     this.kernel.note('system.started')
     const { paths } = this.#options

@@ -1,6 +1,6 @@
 import { type Clock, VERSION } from '@soma/core'
 import { type CallOutput, type Handlers, callTable, describeCalls } from '@soma/spec'
-import { diagnose, diskSpace, gatherDoctorFacts, hostFacts, listSettings, setSettings } from '@soma/host'
+import { type Hardware, diagnose, diskSpace, gatherDoctorFacts, listSettings, setSettings } from '@soma/host'
 import type { Kernel } from '@soma/kernel'
 import type { Store } from '@soma/store'
 import type { SomaOptions } from './options.ts'
@@ -11,6 +11,7 @@ export interface SystemHandlerDeps {
   readonly clock: Clock
   readonly options: SomaOptions
   readonly store: Store
+  readonly hardware: Hardware
   readonly kernel: () => Kernel
   readonly faces: () => Status['faces']
   readonly processes: () => Status['processes']
@@ -30,6 +31,7 @@ export function createSystemHandlers(deps: SystemHandlerDeps): SystemHandlers {
   return {
     'system.health': () => ({ status: deps.stopping() ? 'stopping' : 'ok', version: VERSION, uptimeMs: clock.monotonic() - startedMs }),
     'system.status': () => status(deps, startedAt),
+    'system.hardware': () => deps.hardware.look(),
     'system.calls': () => ({ calls: table() }),
     'system.echo': (input) => input,
     'system.doctor': async () => ({ checks: diagnose(await gatherDoctorFacts(options.paths, { env: options.env, clock })) }),
@@ -48,8 +50,8 @@ export function createSystemHandlers(deps: SystemHandlerDeps): SystemHandlers {
 }
 
 async function status(deps: SystemHandlerDeps, startedAt: number): Promise<Status> {
-  const { options, store } = deps
-  const { memoryBytes, memoryAvailableBytes } = hostFacts()
+  const { options, store, hardware } = deps
+  const { memoryBytes, memoryAvailableBytes } = hardware.facts()
   const { freeBytes } = await diskSpace(options.paths.data)
   const { blobs, sizeBytes } = store.blobs.usage()
   return {

@@ -9,7 +9,7 @@ import { whoRuns } from './who-runs.ts'
 const GB = 1e9
 
 function engine(id: string, more: Partial<EngineDescriptor> = {}): EngineFacts {
-  const descriptor = { smiVersion: 1, id, title: id, version: '0', formats: [], tasks: [], layouts: [], ...more } as const
+  const descriptor: EngineDescriptor = { smiVersion: 1, id, title: id, version: '0', formats: [], tasks: [], layouts: [], ...more }
   return { descriptor }
 }
 

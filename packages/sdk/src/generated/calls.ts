@@ -3,6 +3,7 @@
 export const clientCalls = {
   'system.health': { http: 'GET /v1/system/health', streaming: false },
   'system.status': { http: 'GET /v1/system/status', streaming: false },
+  'system.hardware': { http: 'GET /v1/system/hardware', streaming: false },
   'system.calls': { http: 'GET /v1/system/calls', streaming: false },
   'system.echo': { http: 'POST /v1/system/echo', streaming: false },
   'system.doctor': { http: 'GET /v1/system/doctor', streaming: false },

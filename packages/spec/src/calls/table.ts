@@ -25,6 +25,7 @@ import {
   systemConfigure,
   systemDoctor,
   systemEcho,
+  systemHardware,
   systemHealth,
   systemShutdown,
   systemStatus,
@@ -34,6 +35,7 @@ import {
 export const callTable = {
   'system.health': systemHealth,
   'system.status': systemStatus,
+  'system.hardware': systemHardware,
   'system.calls': systemCalls,
   'system.echo': systemEcho,
   'system.doctor': systemDoctor,
