@@ -1,13 +1,16 @@
 import type { Clock, Log, Rng } from '@soma/core'
-import type { ChildSpawner } from '@soma/host'
 import type { Caller, Calls, Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
 import type { Store } from '@soma/store'
+import { type ChildSpawner, diskSpace } from '@soma/host'
+import { createConvertHandler } from './convert/convert-model.ts'
+import { removeDrafts } from './convert/draft-folder.ts'
 import { createExchangeHandlers } from './exchange/create-exchange-handlers.ts'
 import { createInstallHandlers } from './install/create-install-handlers.ts'
 import type { Running } from './ports.ts'
 import { createRegistry } from './registry/registry.ts'
 import { suggestOnlyVisible } from './registry/visible-names.ts'
 import type { EngineEntry } from './runtime/engine-connection.ts'
+import { createEngineDoctor } from './runtime/engine-doctor.ts'
 import { createRuntimeHandlers } from './runtime/handlers.ts'
 import { type ProcessStatus, Runtime, type RuntimeDeps } from './runtime/runtime.ts'
 
@@ -76,15 +79,30 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
     engines: () => engines.map(({ descriptor }) => descriptor),
     settings: config.install,
   })
+  const doctor = createEngineDoctor({
+    engines: () => engines.map(({ descriptor }) => descriptor),
+    ask: (id, waits) => runtime.engine(id, waits),
+    hostFacts,
+  })
+  const convert = createConvertHandler({
+    store,
+    registry,
+    rng,
+    runtime,
+    installer: installs.installer,
+    engines: () => engines.map(({ descriptor }) => descriptor),
+    freeBytes: async () => (await diskSpace(store.directory)).freeBytes,
+  })
   const stopping = new AbortController()
   let warm: Promise<void> | undefined
   return {
-    handlers: suggestOnlyVisible({ ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime) }),
+    handlers: suggestOnlyVisible({ ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime), 'model.convert': convert, ...doctor }),
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),
     start: async () => {
       await children.reapOrphans()
+      await removeDrafts(store)
       warm = registry.warmUp(stopping.signal).catch((error: unknown) => log.error('the models could not be read ahead', { error }))
     },
     stop: async () => {

@@ -46,3 +46,5 @@ export const GENERATED_LENGTH_MAX = 16 * 1024 * 1024
 
 /** How long spare processes stay when no model of their engine is in memory. */
 export const SPARE_LINGER_MS = 60_000
+/** Engines that the doctor starts at once: each imports its framework, which takes a core. */
+export const DOCTOR_PARALLEL = 2

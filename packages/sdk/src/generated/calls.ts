@@ -46,6 +46,7 @@ export const clientCalls = {
   'source.list': { http: 'GET /v1/sources', streaming: false },
   'engine.list': { http: 'GET /v1/engines', streaming: false },
   'engine.show': { http: 'GET /v1/engines/{engine}', streaming: false },
+  'engine.doctor': { http: 'GET /v1/doctor/engines', streaming: false },
   'capability.list': { http: 'GET /v1/capabilities', streaming: false },
   'capability.derive': { http: 'POST /v1/capabilities', streaming: false },
   'capability.issue': { http: 'POST /v1/capabilities/tokens', streaming: false },

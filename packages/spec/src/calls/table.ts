@@ -2,9 +2,10 @@ import type { z } from 'zod'
 import { auditCheckpoint, auditList, auditTail, auditVerify } from './audit.ts'
 import { capabilityDerive, capabilityIssue, capabilityList, capabilityRevoke } from './capability.ts'
 import type { CallDefinition } from './define-call.ts'
-import { engineList, engineShow } from './engine.ts'
+import { engineDoctor, engineList, engineShow } from './engine.ts'
 import { eventList, eventSubscribe } from './event.ts'
 import { keyCreate, keyImport, keyList, keyRemove, keyShow, keyTrust } from './key.ts'
+import { modelConvert } from './model-convert.ts'
 import { modelInfo, modelPack, modelPublish, modelRegister, modelSearch, modelSign, modelUnpack } from './model-exchange.ts'
 import {
   modelEmbed,
@@ -67,6 +68,7 @@ export const callTable = {
   'model.rerank': modelRerank,
   'model.transcribe': modelTranscribe,
   'model.synthesize': modelSynthesize,
+  'model.convert': modelConvert,
   'model.load': modelLoad,
   'model.unload': modelUnload,
   'key.list': keyList,
@@ -78,6 +80,7 @@ export const callTable = {
   'source.list': sourceList,
   'engine.list': engineList,
   'engine.show': engineShow,
+  'engine.doctor': engineDoctor,
   'capability.list': capabilityList,
   'capability.derive': capabilityDerive,
   'capability.issue': capabilityIssue,
