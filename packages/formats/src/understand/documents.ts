@@ -62,6 +62,7 @@ export function tasksOf(documents: Documents, own: string | null | undefined, st
   const names = [
     own,
     hasModules ? 'sentence-similarity' : null,
+    refines(card?.task, config?.task) ? card?.task : null,
     pipeline === null ? null : pipelineTask(pipeline),
     config?.task,
     card?.task,
@@ -69,6 +70,16 @@ export function tasksOf(documents: Documents, own: string | null | undefined, st
     stated,
   ]
   return [...new Set(names.map(taskName).filter((name) => name !== null))]
+}
+
+/** Of one class of models the card tells what this one was trained for. */
+const refinements: Readonly<Record<string, readonly string[]>> = {
+  'text2text-generation': ['summarization', 'translation'],
+  'text-classification': ['text-ranking', 'zero-shot-classification'],
+}
+
+function refines(task: string | null | undefined, general: string | null | undefined): boolean {
+  return refinements[general ?? '']?.includes(task ?? '') ?? false
 }
 
 function pipelineTask(pipeline: string): string | null {

@@ -32,14 +32,16 @@ export function recogniseManifest(
 ): Recognised | undefined {
   const format = statedFormat(manifest)
   const wanted = manifest.spec.engine?.id
-  const engine = engines.find(({ id, formats }) => (wanted === undefined ? formats.includes(format) : id === wanted)) ?? null
+  const able = engines.filter(({ id, formats }) => (wanted === undefined ? formats.includes(format) : id === wanted))
   const listed = manifest.spec.format.files.map(({ path }) => path)
-  const fitted = engine ? fitLayouts(listed.length > 0 ? listed : [...files.keys()], [engine], format) : undefined
+  const fitted = fitLayouts(listed.length > 0 ? listed : [...files.keys()], able, format)
   const stated = manifestRoles(manifest)
+  // The least particular one, where no layout tells them apart.
+  const engine = fitted?.engine ?? engineFor({ format, roles: stated }, able) ?? able.at(-1) ?? null
   const roles = Object.keys(stated).length > 0 ? stated : (fitted?.roles ?? onlyFile(listed, files))
   if (!roles) return undefined
   const layout = engine?.layouts.find((layout) => layout.format === format)
-  return { engine, format, task: manifest.spec.tasks?.[0] ?? fitted?.task ?? layout?.task ?? engine?.tasks[0] ?? null, roles }
+  return { engine, format, task: manifest.spec.tasks?.[0] ?? fitted?.task ?? (layout ? layout.task : engine?.tasks[0]) ?? null, roles }
 }
 
 /** What the files are: of two formats the one they are run in. */
@@ -64,7 +66,7 @@ function fitLayouts(paths: readonly string[], engines: readonly EngineDescriptor
     for (const layout of engine.layouts) {
       if (format !== undefined && layout.format !== format) continue
       const roles = fitLayout(paths, layout.files)
-      if (roles) return { engine, format: layout.format, task: layout.task, roles }
+      if (roles) return { engine, format: layout.format, task: layout.task ?? null, roles }
     }
   return undefined
 }

@@ -86,9 +86,14 @@ export function selectFiles(
   include?: (path: string) => boolean,
 ): string[] {
   const folders = new Set([...core].flatMap(foldersAbove))
-  const beside = (path: string): boolean => folders.has(posix.dirname(path))
+  const beside = (path: string): boolean => folders.has(moduleParent(path) ?? posix.dirname(path))
   const wanted = include ?? ((path: string) => beside(path) && isSupport(path, files.get(path) ?? { sizeBytes: Infinity }))
   return [...files.keys()].filter((path) => core.has(path) || wanted(path) || isDocument(path))
+}
+
+/** Sentence Transformers keeps what comes behind the model in folders of their own: `1_Pooling/config.json`. */
+function moduleParent(path: string): string | undefined {
+  return /(^|\/)\d_[A-Za-z]+\/config\.json$/.test(path) ? posix.dirname(posix.dirname(path)) : undefined
 }
 
 function foldersAbove(path: string): string[] {

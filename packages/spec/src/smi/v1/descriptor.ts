@@ -14,7 +14,8 @@ export const TaskSchema = z
  */
 export const PackageLayoutSchema = z.strictObject({
   format: z.string().min(1).max(64),
-  task: TaskSchema,
+  /** What such packages do; absent where their files say it. */
+  task: TaskSchema.optional(),
   /** Role → glob: `{ "model": "**" + "/*.onnx" }`. */
   files: z.record(z.string(), z.string()),
 })

@@ -1,0 +1,131 @@
+import { type Rng, createSeededRng, defined } from '@soma/core'
+import type { EngineContext, GenerateEvent, GenerateRequest, GenerateResult, LoadedModel } from '@soma/spec'
+import { decodeTokens } from './decode.ts'
+import { Detokeniser } from './detokenise.ts'
+import { contextOverflow, messageOf, unsupported } from './errors.ts'
+import { GENERATED_TOKENS_MAX } from './limits.ts'
+import type { Library, LibraryTensor } from './library.ts'
+import type { Parts } from './parts.ts'
+import { type Sampling, isGreedy, sample, samplingOf } from './sample.ts'
+import { StopText } from './stop-text.ts'
+import type { Tokens } from './tokens.ts'
+
+interface Prompt {
+  readonly ids: readonly number[]
+  readonly droppedTokens: number
+}
+
+/** The part of a context that an answer gets when the prompt has to be cut and nobody says how long the answer may be. */
+const ANSWER_SHARE = 4
+
+/** Answers of a language model, a token at a time. */
+export function generate(parts: Parts, randomSeed: () => number): NonNullable<LoadedModel['generate']> {
+  const tokens = defined(parts.tokens, 'the task takes text')
+  return async function* (request: GenerateRequest, { signal }: EngineContext): AsyncGenerator<GenerateEvent, GenerateResult, void> {
+    refuseUnknown(request)
+    const prompt = fitPrompt(encodePrompt(tokens, request), tokens.max, request)
+    const rng = createSeededRng(request.seed ?? randomSeed())
+    const roomTokens = Math.min(request.maxTokens ?? GENERATED_TOKENS_MAX, tokens.max - prompt.ids.length)
+    const ends = endTokens(parts)
+    const text = new Detokeniser(tokens)
+    const stop = new StopText(request.stop ?? [])
+    let generatedTokens = 0
+    let ended = false
+    for await (const token of decodeTokens({
+      model: parts.model,
+      inputs: inputsOf(parts, tokens, { request, prompt, roomTokens, rng }),
+      signal,
+    })) {
+      ended = ends.has(token)
+      if (ended) break
+      generatedTokens++
+      const piece = stop.add(text.add(token))
+      if (piece !== '') yield { text: piece }
+      if (stop.stopped) break
+    }
+    const rest = stop.stopped ? '' : stop.add(text.end()) + stop.end()
+    if (rest !== '') yield { text: rest }
+    return {
+      finish: ended || stop.stopped ? 'stop' : 'length',
+      usage: { promptTokens: prompt.ids.length, cachedTokens: 0, generatedTokens },
+      ...(prompt.droppedTokens > 0 && { truncated: { droppedTokens: prompt.droppedTokens } }),
+    }
+  }
+}
+
+/** @throws {SomaError} `model/unsupported` naming what this engine cannot honour. */
+function refuseUnknown({ format, tools = [], toolChoice, messages = [] }: GenerateRequest): void {
+  if (format) throw unsupported('format', `this engine cannot hold an answer to a ${format.type}; the llama engine can`)
+  if (tools.length > 0 && toolChoice !== 'none') throw unsupported('tools', 'this engine cannot read requests for tools out of an answer')
+  if (messages.some(({ images = [] }) => images.length > 0)) throw unsupported('images', 'the model takes text only')
+  if (messages.some(({ role, toolCalls = [] }) => role === 'tool' || toolCalls.length > 0))
+    throw unsupported('messages', 'this engine puts no calls of tools into prompts')
+}
+
+function encodePrompt(tokens: Tokens, { prompt, messages = [] }: GenerateRequest): readonly number[] {
+  if (prompt !== undefined) return tokens.tokenizer(prompt, { return_tensor: false }).input_ids
+  if (tokens.tokenizer.chat_template === null) throw unsupported('messages', 'the package brings no chat template; send a prompt instead')
+  try {
+    const conversation = messages.map(({ role, content }) => ({ role, content }))
+    return tokens.plain(tokens.tokenizer.apply_chat_template(conversation, { tokenize: false, add_generation_prompt: true }))
+  } catch (error) {
+    throw unsupported('messages', `the model's chat template refuses them: ${messageOf(error)}`)
+  }
+}
+
+/** Cuts the beginning of a prompt that leaves no room for an answer. */
+function fitPrompt(ids: readonly number[], contextLength: number, { overflow, maxTokens }: GenerateRequest): Prompt {
+  if (ids.length < contextLength) return { ids, droppedTokens: 0 }
+  if (overflow !== 'truncate') throw contextOverflow('the prompt', ids.length, contextLength)
+  const answerTokens = Math.min(maxTokens ?? Infinity, Math.max(1, Math.floor(contextLength / ANSWER_SHARE)))
+  const kept = ids.slice(ids.length - (contextLength - answerTokens))
+  return { ids: kept, droppedTokens: ids.length - kept.length }
+}
+
+interface Generation {
+  readonly request: GenerateRequest
+  readonly prompt: Prompt
+  readonly roomTokens: number
+  readonly rng: Rng
+}
+
+function inputsOf({ library, model }: Parts, tokens: Tokens, { request, prompt, roomTokens, rng }: Generation): object {
+  const { repeatPenalty } = request
+  const sampling = samplingOf(request, model.generation_config ?? {})
+  return {
+    ...tokens.feeds({ ids: prompt.ids, types: undefined }),
+    max_new_tokens: roomTokens,
+    ...(repeatPenalty !== undefined && { repetition_penalty: repeatPenalty }),
+    ...(!isGreedy(sampling) && {
+      logits_processor: sampler(library, sampling, { promptTokens: prompt.ids.length, rng }),
+    }),
+  }
+}
+
+/** The library takes the likeliest token of what the last processor leaves: this one leaves only the one that was drawn. */
+function sampler(
+  library: Library,
+  sampling: Sampling,
+  { promptTokens, rng }: { readonly promptTokens: number; readonly rng: Rng },
+): object {
+  class Sampler extends library.LogitsProcessor {
+    _call([ids = []]: ReadonlyArray<readonly bigint[]>, logits: LibraryTensor): LibraryTensor {
+      const counts = new Map<number, number>()
+      for (const id of ids.slice(promptTokens)) counts.set(Number(id), (counts.get(Number(id)) ?? 0) + 1)
+      const chosen = sample(logits.data, sampling, counts, rng)
+      const data = logits.data as Float32Array
+      data.fill(-Infinity)
+      data[chosen] = 0
+      return logits
+    }
+  }
+  const processors = new library.LogitsProcessorList()
+  processors.push(new Sampler())
+  return processors
+}
+
+/** Tokens that end an answer. */
+export function endTokens({ model, config }: Pick<Parts, 'model' | 'config'>): ReadonlySet<number> {
+  const ends = model.generation_config?.['eos_token_id'] ?? config['eos_token_id']
+  return new Set((Array.isArray(ends) ? ends : [ends]).filter((id) => typeof id === 'number'))
+}

@@ -1,0 +1,36 @@
+/** Node and the libraries before any weights: 104 MB measured with the library in one bundle, and room for a small model's activations. */
+export const PROCESS_BYTES = 128 * 1024 * 1024
+/** Weights in memory per byte on disk: 1.0 for the data, and a quarter for the copies that matrix products are packed into. */
+export const WEIGHT_FACTOR = 1.25
+/** Bytes of one JSON file of a package. The largest tokenizers (260,000 tokens with merges) take 35 MB. */
+export const JSON_BYTES_MAX = 128 * 1024 * 1024
+/** Tokens of one sequence where the model itself names no limit, so that a book does not take all memory: attention takes the square of it. */
+export const SEQUENCE_TOKENS_MAX = 32_768
+/** Tokens of one answer where neither the caller nor the model's context ends it. */
+export const GENERATED_TOKENS_MAX = 4096
+/** Numbers beyond this are how tokenizers write "no limit" (1e30). */
+export const MEANT_TOKENS_MAX = 1e9
+/** Calls that wait for the one that runs: each holds its input in memory. */
+export const WAITING_CALLS_MAX = 64
+/** Bytes of one encoded picture. A 64-megapixel photograph in best JPEG quality takes half. */
+export const PICTURE_BYTES_MAX = 64 * 1024 * 1024
+/** Pixels of one picture: decoded it takes 192 MB at most. */
+export const PICTURE_PIXELS_MAX = 64_000_000
+/** Classes that one answer names: the best of a model that has more. */
+export const LABELS_SHOWN_MAX = 1000
+/** Candidate labels of one zero-shot call: each is a run of the model. */
+export const CANDIDATES_MAX = 1000
+/** Suggestions for a masked word. */
+export const SUGGESTIONS_MAX = 5
+/** Tokens of an answer to a question, as in the library's Python original. */
+export const ANSWER_TOKENS_MAX = 15
+/** Tokens that one rewriting (summary, translation) may take where its model does not say. */
+export const REWRITTEN_TOKENS_MAX = 512
+/** Surety under which a found object is left out, as in the library. */
+export const OBJECT_SCORE_MIN = 0.9
+/** Seconds of sound that a speech model hears at once: what Whisper was made for. */
+export const SPEECH_WINDOW_SECONDS = 30
+/** Seconds at the end of a window in which a pause is looked for to cut at. */
+export const SPEECH_CUT_SECONDS = 5
+/** Tokens of one window: Whisper's decoder takes 448, with the prompt. */
+export const SPEECH_TOKENS_MAX = 440
