@@ -17,7 +17,7 @@ const fresh = join(root, '.soma', 'dist-new')
 const old = join(root, '.soma', 'dist-old')
 
 /** Packages with native code: they find their own files beside them. */
-const native = ['onnxruntime-node', 'sharp']
+const native = ['node-llama-cpp', 'onnxruntime-node', 'sharp']
 
 const common = {
   bundle: true,

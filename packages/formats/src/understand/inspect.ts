@@ -88,11 +88,16 @@ async function gguf(reader: ByteReader): Promise<FileFacts> {
   }
 }
 
+/** llama.cpp's numbers for `pooling_type`: 0 is none, 4 a score instead of a vector. */
+const POOLING_RANK = 4
 const EMBEDDING_ARCHITECTURES = /bert|^t5encoder$|embed/
 
 function ggufTask({ architecture, metadata }: GgufHeader): string | null {
   if (architecture === null) return null
-  if (EMBEDDING_ARCHITECTURES.test(architecture)) return 'feature-extraction'
+  const pooling = metadata.get(`${architecture}.pooling_type`)
+  if (pooling === POOLING_RANK) return 'text-ranking'
+  // Others pool the vectors of their tokens into one: what that is good for is being compared.
+  if (EMBEDDING_ARCHITECTURES.test(architecture) || (typeof pooling === 'number' && pooling > 0)) return 'feature-extraction'
   if (architecture === 'whisper') return 'automatic-speech-recognition'
   // Only models of text have a vocabulary.
   return metadata.has('tokenizer.ggml.model') && architecture !== 'clip' ? 'text-generation' : null

@@ -189,6 +189,7 @@ function testLifecycle(fixture: EngineComplianceOptions): void {
     await engine.hello()
     await engine.load(folder.pkg, model.settings)
     const running = work(engine, fixture)
+    await Promise.race([running, busy(engine)])
     await engine.ask('unload', {})
     await running
     await refused(work(engine, fixture), 'engine/not-ready')
@@ -237,4 +238,9 @@ function testEnds(fixture: EngineComplianceOptions): void {
       if (!isBusy) assert.equal(code, 0)
     }
   })
+}
+
+/** Asks until something runs. */
+async function busy(engine: EngineUnderTest): Promise<void> {
+  while ((await engine.ask('health', {})).busy === 0);
 }

@@ -1,0 +1,53 @@
+/** Node, the library and what they allocate before any weights: 96 MB measured. */
+export const PROCESS_BYTES = 112 * 1024 * 1024
+/** Context of a generation where nobody says one: most conversations fit, and the caches of four stay affordable. */
+export const CONTEXT_LENGTH_DEFAULT = 8192
+/** Context for texts to embed or rank; they are computed in one step, whose scratch memory grows with the square of it. */
+export const EMBED_CONTEXT_LENGTH_DEFAULT = 2048
+/** Smallest context worth suggesting when memory is short. */
+export const CONTEXT_LENGTH_MIN = 512
+/** No context of a model known today is longer. */
+export const CONTEXT_LENGTH_MAX = 16 * 1024 * 1024
+export const SEQUENCES_DEFAULT = 4
+/** llama.cpp's own limit. */
+export const SEQUENCES_MAX = 64
+/** Caches of a default load may take this much, or half as much as the weights where that is more. */
+export const CACHE_BYTES_DEFAULT = 1024 * 1024 * 1024
+export const BATCH_SIZE_DEFAULT = 512
+export const BATCH_SIZE_MAX = 16_384
+export const LORA_MAX = 16
+export const CHAT_TEMPLATE_LENGTH_MAX = 256 * 1024
+/** Smaller loads that an estimate suggests. */
+export const SMALLER_MAX = 6
+
+/** A step of a prompt should take so long: a cancelled call then frees its sequence, and others get their turn. */
+export const PROMPT_STEP_MS = 40
+/** Tokens of a prompt computed in one step at least: fewer would waste what reading the weights once is worth. */
+export const PROMPT_STEP_TOKENS_MIN = 32
+/** Calls that wait for a sequence. The host sends no more than it is told; this is for hosts that do. */
+export const WAITING_MAX = 1024
+
+/** Tokens of one character at most, while its bytes are incomplete: UTF-8 has four bytes, and byte tokens one each. */
+export const PARTIAL_TOKENS_MAX = 4
+/** Tokens that penalties look back at. llama.cpp's own default. */
+export const PENALTY_TOKENS = 64
+/** Of a context that a prompt was cut to fit, the part that is left for an answer of unknown length. */
+export const ANSWER_SHARE = 0.25
+
+/** Grammars kept compiled. */
+export const GRAMMARS_KEPT_MAX = 32
+/** Rules of the grammar of one schema: a schema of a thousand properties has two thousand. */
+export const GRAMMAR_RULES_MAX = 8192
+export const SCHEMA_DEPTH_MAX = 64
+/** Repetitions that llama.cpp compiles without complaint. */
+export const GRAMMAR_REPEAT_MAX = 2000
+
+/** Text inside one request for a function; longer ones are given back as text. */
+export const TOOL_CALL_LENGTH_MAX = 1024 * 1024
+
+/** The index of saved sessions. */
+export const STATE_INDEX_BYTES_MAX = 256 * 1024
+/** Of a model's file, what its identity is taken from: the header of any model, and a piece of its weights. */
+export const IDENTITY_BYTES = 4 * 1024 * 1024
+/** Lines that llama.cpp logged last, kept to explain a failed load. */
+export const LOG_LINES_KEPT = 4
