@@ -18,6 +18,7 @@ import {
 import { type Store, openStore } from '@soma/store'
 import { type Models, createModels } from '../create-models.ts'
 import { TestSource } from '../install/test-source.ts'
+import type { EngineEntry } from '../runtime/engine-connection.ts'
 import { echoEngine } from '../runtime/test-world.ts'
 
 /** A machine: real store, kernel and engine; sources from memory and from its own files. */
@@ -30,15 +31,19 @@ export class Machine implements AsyncDisposable {
   readonly kernel: Kernel
   readonly #models: Models
 
-  static async create(sources: readonly Source[] = []): Promise<Machine> {
+  static async create(sources: readonly Source[] = [], engines: readonly EngineEntry[] = [echoEngine]): Promise<Machine> {
     const directory = await mkdtemp(join(tmpdir(), 'soma-exchange-'))
     for (const folder of ['run', 'out']) await mkdir(join(directory, folder))
     const log = createLog({ level: 'debug', clock, write: () => undefined })
     const store = await openStore({ clock, rng: createSeededRng(1), log }, { directory: join(directory, 'data') })
-    return new Machine(directory, store, sources)
+    return new Machine(directory, store, { sources, engines })
   }
 
-  private constructor(directory: string, store: Store, sources: readonly Source[]) {
+  private constructor(
+    directory: string,
+    store: Store,
+    { sources, engines }: { readonly sources: readonly Source[]; readonly engines: readonly EngineEntry[] },
+  ) {
     this.directory = directory
     this.store = store
     const log = createLog({ level: 'debug', clock, write: (record) => this.logged.push(record) })
@@ -60,7 +65,7 @@ export class Machine implements AsyncDisposable {
         log,
         hostFacts,
         sources: [this.source, files, ...sources],
-        engines: [echoEngine],
+        engines,
         children: createChildSpawner({ clock, log, env: process.env, directory: join(directory, 'run') }),
         calls: (caller) => createCalls(this.kernel, caller),
       },

@@ -20,6 +20,8 @@ export type InstallHandlersDeps = Omit<InstallDeps, 'freeBytes' | 'background'> 
 
 /** Disposing waits for what goes on behind the calls; nothing is left of it then. */
 export interface InstallHandlers extends AsyncDisposable {
+  /** For calls that install as a part of something else. */
+  readonly installer: Installer
   readonly handlers: Required<Pick<Handlers, 'model.install' | 'model.list' | 'model.show' | 'model.verify' | 'model.remove' | VersionCall>>
 }
 
@@ -47,6 +49,7 @@ export function createInstallHandlers(deps: InstallHandlersDeps): InstallHandler
   const installer = new Installer({ ...deps, background, freeBytes }, downloads)
   const versions = createVersionHandlers({ store, registry, running, clock, log, settings, background, freeBytes, installer })
   return {
+    installer,
     handlers: {
       ...versions,
       'model.install': (input, ctx) => installer.install(input, ctx),

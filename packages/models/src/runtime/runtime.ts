@@ -243,6 +243,11 @@ export class Runtime implements Running {
     return this.#pool.entries.map(({ descriptor }) => this.#engineStatus(descriptor.id))
   }
 
+  /** A process without a model, for work that is no call of one; whoever takes it ends it. @throws {SomaError} as `load` for the engine's start. */
+  async borrow(engine: string, waits: Waits): Promise<EngineProcess> {
+    return await this.#pool.take(engine, waits)
+  }
+
   /** Whether an engine can run here, by starting it. @throws {SomaError} the errors of `engine.show`. */
   async engine(id: string, waits: Waits): Promise<{ readonly engine: EngineStatus; readonly support: EngineSupport }> {
     const process = await this.#pool.take(id, waits)

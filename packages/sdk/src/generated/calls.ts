@@ -35,6 +35,7 @@ export const clientCalls = {
   'model.rerank': { http: 'POST /v1/models/{model}/rerank', streaming: false },
   'model.transcribe': { http: 'POST /v1/models/{model}/transcribe', streaming: true },
   'model.synthesize': { http: 'POST /v1/models/{model}/synthesize', streaming: true },
+  'model.convert': { http: 'POST /v1/models/{model}/convert', streaming: true },
   'model.load': { http: 'POST /v1/models/{model}/load', streaming: false },
   'model.unload': { http: 'POST /v1/models/{model}/unload', streaming: false },
   'key.list': { http: 'GET /v1/keys', streaming: false },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 
@@ -32,6 +33,8 @@ def typed(error: BaseException) -> SomaError:
     """Any exception of an engine as a `SomaError`: what it throws for itself is a failure of the engine, not of the host."""
     if isinstance(error, SomaError):
         return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SomaError("store/disk-full", f"no space left on the device: {error}")
     if isinstance(error, MemoryError):
         return SomaError("resource/exhausted", f"the engine ran out of memory: {error or 'no memory left'}")
     return SomaError("engine/failed", f"the engine failed: {type(error).__name__}: {error}")
