@@ -7,6 +7,17 @@ export { type DiskSpace, diskSpace } from './disk.ts'
 export { type Check, type DoctorFacts, diagnose } from './doctor/checks.ts'
 export { findProgram, gatherDoctorFacts, probeSocket, proxyVariables } from './doctor/gather.ts'
 export { type Machine, hostFacts, thisMachine } from './facts.ts'
+export { gameModeClients } from './foreground/game-mode.ts'
+export { type Priorities, type PriorityDeps, type PriorityWay, createPriorities } from './foreground/priority.ts'
+export { ProcessList } from './foreground/process-list.ts'
+export { type ProcessName, matchPrograms } from './foreground/programs.ts'
+export {
+  type Foreground,
+  type ForegroundSettings,
+  type ForegroundWatcher,
+  type ForegroundWatcherDeps,
+  createForegroundWatcher,
+} from './foreground/watch-foreground.ts'
 export { type Hardware, createHardware } from './hardware/hardware.ts'
 export { type MachineReader, readThisMachine } from './hardware/machine-reader.ts'
 export { computeThreads } from './hardware/threads.ts'

@@ -15,7 +15,7 @@ export type {
   StreamingHandler,
   UnaryHandler,
 } from './calls/handler.ts'
-export { type EditionName, editionNames } from './calls/edition.ts'
+export { type EditionName } from './calls/edition.ts'
 export type { KeySummary } from './calls/key.ts'
 export { type InstallEvent, type ModelSummary, readsOf, unsafeModels } from './calls/model.ts'
 export { type Resident, type ResidencyMode, ResidencySchema, type ResidencySetting, residencyModes } from './calls/model-residency.ts'
@@ -52,6 +52,7 @@ export {
   rights,
 } from './capability/v1/capability.ts'
 export { type Config, ConfigSchema } from './config/v1/config.ts'
+export { editionNames } from './config/v1/edition-names.ts'
 export { callsReferenceMarkdown } from './docs/calls-reference.ts'
 export { callsContract, callsDigestModule, clientCallsModule } from './docs/client-calls.ts'
 export { type CallDescription, commonErrors, describeCalls } from './docs/describe-calls.ts'

@@ -1,9 +1,8 @@
 import { z } from 'zod'
+import { editionNames } from '../config/v1/edition-names.ts'
 import { defineCall } from './define-call.ts'
 import { JsonSchema, Nothing } from './values.ts'
 
-/** Named configurations: what a machine is mostly used for. */
-export const editionNames = ['standard', 'gaming', 'developer', 'creator', 'minimal', 'security'] as const
 export const EditionName = z.enum(editionNames)
 export type EditionName = z.output<typeof EditionName>
 

@@ -116,7 +116,7 @@ const Setting = z.strictObject({
   key: z.string(),
   value: JsonSchema,
   default: JsonSchema,
-  source: z.enum(['default', 'file']),
+  source: z.enum(['default', 'edition', 'file']),
   description: z.string(),
   needsRestart: z.boolean(),
 })

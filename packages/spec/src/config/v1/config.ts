@@ -1,5 +1,27 @@
 import { logLevels } from '@soma/core'
 import { z } from 'zod'
+import { editionNames } from './edition-names.ts'
+
+/**
+ * What comes before models when nobody says otherwise: games as their launchers start them, and programs that need the
+ * whole machine. Launchers themselves may sit in the tray all day.
+ */
+const foregroundPrograms = [
+  'reaper SteamLaunch',
+  'proton',
+  'gamescope',
+  'lutris-wrapper*',
+  'legendary launch',
+  'gogdl launch',
+  'nile launch',
+  '*-shipping.exe',
+  'retroarch',
+  'blender',
+  'obs',
+  'resolve',
+  'kdenlive_render',
+  'UnrealEditor',
+]
 
 /** Every setting of `config.toml`, by its dotted key. Descriptions are what `soma config list` shows. */
 export const ConfigSchema = z.strictObject({
@@ -26,6 +48,33 @@ export const ConfigSchema = z.strictObject({
         .default(256 * 1024 * 1024)
         .describe('Largest request body, in bytes'),
       connectionsMax: z.number().int().positive().default(2048).describe('Open connections at once'),
+    })
+    .prefault({}),
+  edition: z
+    .strictObject({
+      name: z
+        .enum(editionNames)
+        .default('standard')
+        .describe('Named configuration that holds wherever this file says nothing; `soma edition list` shows them'),
+    })
+    .prefault({}),
+  engines: z
+    .strictObject({
+      sandbox: z
+        .enum(['off', 'bubblewrap'])
+        .default('off')
+        .describe('How engine processes are confined: bubblewrap gives them no network, no home and only their model, read-only'),
+      scrub: z.boolean().default(false).describe('Overwrite prompts, answers and their caches in memory after use'),
+    })
+    .prefault({}),
+  foreground: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Give memory and CPU back while a game, a render or a recording runs'),
+      programs: z
+        .array(z.string().max(256).describe('program, and words of its command line'))
+        .max(200)
+        .default(foregroundPrograms)
+        .describe('Programs that come before models, by name; * stands for any characters, further words must be among the arguments'),
     })
     .prefault({}),
   models: z
