@@ -20,7 +20,13 @@ async function runEverything(): Promise<boolean> {
   await import('./check.ts')
   await import('./build.ts')
   const covered = await runCoveredTests()
-  const files = findTests(['packages/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'])
+  const files = findTests([
+    'packages/**/*.test.ts',
+    'test/**/*.test.ts',
+    'examples/**/*.test.ts',
+    'bench/**/*.test.ts',
+    'tools/**/*.test.ts',
+  ])
   const others = await runTests(files.filter((file) => !coveredPackages.some((name) => file.startsWith(`packages/${name}/`))))
   return covered && others
 }

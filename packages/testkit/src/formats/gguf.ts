@@ -41,9 +41,30 @@ const typeNumbers: Readonly<Record<GgufModelValue['type'], number>> = {
   float64: 12,
 }
 
+/** A tensor whose data is written elsewhere, piece by piece. */
+export type GgufTensorPlan = Omit<GgufModelTensor, 'data'> & { readonly sizeBytes: number }
+
 /** Writes a real GGUF file. @see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 export function writeGguf(model: GgufModel): Uint8Array {
-  const { metadata, tensors, version = 3, littleEndian = true, alignment = 32 } = model
+  const { tensors, alignment = 32 } = model
+  const out = writeHead({ ...model, tensors: tensors.map((tensor) => ({ ...tensor, sizeBytes: tensor.data.byteLength })) })
+  for (const { data } of tensors) out.pad(alignment).raw(data)
+  return out.bytes()
+}
+
+/**
+ * All that lies before the data of the tensors, for files that are too large to be held in memory.
+ * The data follows in the order of the tensors, each filled up with zeros to the alignment.
+ */
+export function writeGgufHead(model: GgufPlan): Uint8Array {
+  return writeHead(model)
+    .pad(model.alignment ?? 32)
+    .bytes()
+}
+
+export type GgufPlan = Omit<GgufModel, 'tensors'> & { readonly tensors: readonly GgufTensorPlan[] }
+
+function writeHead({ metadata, tensors, version = 3, littleEndian = true, alignment = 32 }: GgufPlan): Output {
   const out = new Output(littleEndian, version === 1 ? 4 : 8)
   // The letters stay in this order, whatever the endianness.
   out.raw(new TextEncoder().encode('GGUF')).uint32(version).length(tensors.length).length(metadata.length)
@@ -52,14 +73,13 @@ export function writeGguf(model: GgufModel): Uint8Array {
     writeValue(out, value)
   }
   let offset = 0
-  for (const { name, shape, type, data } of tensors) {
+  for (const { name, shape, type, sizeBytes } of tensors) {
     out.text(name).uint32(shape.length)
     for (const size of shape) out.length(size)
     out.uint32(type).uint64(BigInt(offset))
-    offset += Math.ceil(data.byteLength / alignment) * alignment
+    offset += Math.ceil(sizeBytes / alignment) * alignment
   }
-  for (const { data } of tensors) out.pad(alignment).raw(data)
-  return out.bytes()
+  return out
 }
 
 function writeValue(out: Output, value: GgufModelValue): void {

@@ -1,4 +1,12 @@
-export { type GgufModel, type GgufModelTensor, type GgufModelValue, writeGguf } from './gguf.ts'
+export {
+  type GgufModel,
+  type GgufModelTensor,
+  type GgufModelValue,
+  type GgufPlan,
+  type GgufTensorPlan,
+  writeGguf,
+  writeGgufHead,
+} from './gguf.ts'
 export { type SafetensorsModel, type SafetensorsModelTensor, writeSafetensors } from './safetensors.ts'
 export { llamaGguf, shardIndexJson, tinySafetensors } from './models.ts'
 export { type SavedModelParts, type SavedModelPort, type TfliteTensor, writeSavedModel, writeTflite } from './tensorflow.ts'
