@@ -16,8 +16,11 @@ const dist = join(root, 'dist')
 const fresh = join(root, '.soma', 'dist-new')
 const old = join(root, '.soma', 'dist-old')
 
-/** Packages with native code: they find their own files beside them. */
-const native = ['node-llama-cpp', 'onnxruntime-node', 'sharp']
+/**
+ * Packages with native code find their own files beside them. The decoders of sound are partly under the LGPL: they stay files of
+ * their own, so that they can be replaced.
+ */
+const native = ['@wasm-audio-decoders/*', 'mpg123-decoder', 'node-llama-cpp', 'onnxruntime-node', 'opus-decoder', 'sharp', 'sherpa-onnx-node']
 
 const common = {
   bundle: true,

@@ -13,8 +13,8 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 const layers: ReadonlyArray<readonly RegExp[]> = [
   [/^core$/],
   [/^spec$/],
-  [/^wire$/, /^audio$/],
-  [/^store$/, /^host$/, /^formats$/, /^engine-/, /^source-/],
+  [/^wire$/, /^audio$/, /^formats$/],
+  [/^store$/, /^host$/, /^engine-/, /^source-/],
   [/^kernel$/, /^models$/, /^sdk$/],
   [/^api-/],
   [/^daemon$/, /^cli$/],

@@ -4,6 +4,7 @@ import { descriptor as echo } from '@soma/engine-echo'
 import { descriptor as llama } from '@soma/engine-llama'
 import { descriptor as ocr } from '@soma/engine-ocr'
 import { descriptor as onnx } from '@soma/engine-onnx'
+import { descriptor as speech } from '@soma/engine-speech'
 import { descriptor as transformers } from '@soma/engine-transformers'
 
 /** An engine, and how its process is started. */
@@ -14,7 +15,7 @@ export interface InstalledEngine {
 
 /** The engines that come with Soma, most particular first: the order in which they are asked whether they know a package. */
 export function builtInEngines(): readonly InstalledEngine[] {
-  return [echo, ocr, llama, transformers, onnx].map((descriptor) => ({ descriptor, command: [process.execPath, enginePath(descriptor.id)] }))
+  return [echo, ocr, speech, llama, transformers, onnx].map((descriptor) => ({ descriptor, command: [process.execPath, enginePath(descriptor.id)] }))
 }
 
 /** From the sources an engine runs as TypeScript, beside a built daemon as one bundle. */

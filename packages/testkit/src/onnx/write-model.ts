@@ -35,6 +35,8 @@ export interface OnnxModel {
   readonly nodes: readonly OnnxNode[]
   readonly initializers?: readonly OnnxTensor[]
   readonly opset?: number
+  /** What the model says of itself beside the graph. */
+  readonly metadata?: Readonly<Record<string, string>>
 }
 
 /** Opset 17 and IR 8 are old enough for every runtime that is still in use, and new enough for all operators here. */
@@ -72,6 +74,7 @@ export function writeOnnxModel(model: OnnxModel): Uint8Array {
     .bytes(2, 'soma-testkit')
     .message(7, graph)
     .message(8, new Message().bytes(1, '').varint(2, model.opset ?? OPSET))
+    .each(Object.entries(model.metadata ?? {}), (message, [key, value]) => message.message(14, new Message().bytes(1, key).bytes(2, value)))
     .encode()
 }
 
