@@ -1,3 +1,5 @@
+import { processTree } from './foreground/process-tree.ts'
+import { listFolder } from './hardware/list-folder.ts'
 import { readSystemFile } from './facts.ts'
 
 /** What tells two processes with the same pid apart: a pid is used again, a pid and its start time never are. */
@@ -25,6 +27,12 @@ export function isSameProcess(identity: ProcessIdentity): boolean {
 export function processRssBytes(pid: number): number {
   const kib = /^VmRSS:\s*(\d+) kB/m.exec(readSystemFile(`/proc/${pid}/status`) ?? '')?.[1]
   return Number(kib ?? 0) * 1024
+}
+
+/** A process and all that it started; just itself without /proc. */
+export function processesUnder(pid: number): readonly number[] {
+  const { pids } = processTree(pid, { read: readSystemFile, list: listFolder })
+  return pids.length > 0 ? pids : [pid]
 }
 
 /** Differs from boot to boot: start times of an earlier boot say nothing. Empty without /proc. */

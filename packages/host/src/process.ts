@@ -7,7 +7,8 @@ import { ChildLines } from './child-lines.ts'
 import { type CommandLine, type Lifeline, findLifeline } from './lifeline.ts'
 import { KILL_GRACE_MS, STDERR_DRAIN_MS_MAX } from './limits.ts'
 import { PidFiles, signalGroup } from './pid-files.ts'
-import { processRssBytes } from './proc-stat.ts'
+import { processRssBytes, processesUnder } from './proc-stat.ts'
+import type { Sandbox } from './sandbox/sandbox.ts'
 
 export interface ChildOptions {
   /** For the log and the pid file, e.g. `engine/onnx`. */
@@ -35,8 +36,10 @@ export interface Child {
   readonly exited: Promise<ChildExit>
   /** The last lines of its stderr, oldest first. */
   lastLines(): readonly string[]
-  /** Memory in RAM; 0 once it has ended, or without /proc. */
+  /** Memory in RAM, of all it started, too; 0 once it has ended, or without /proc. */
   rssBytes(): number
+  /** Itself and all it started, itself first; empty once it has ended. */
+  pids(): readonly number[]
   /** SIGTERM, and SIGKILL after `graceMs`, to the process and all it started. Resolves once it is gone. */
   kill(options?: { readonly graceMs?: number }): Promise<ChildExit>
 }
@@ -55,19 +58,22 @@ export interface ChildSpawnerDeps {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Private folder for pid files. */
   readonly directory: string
+  /** Confines every child; none is when absent. */
+  readonly sandbox?: Sandbox | undefined
 }
 
 /**
  * Starts child processes that cannot outlive this one: the kernel kills them with us where it can, a closed stdin tells them
  * elsewhere, and the pid files let the next daemon end whatever slipped through.
  */
-export function createChildSpawner({ clock, log, env, directory }: ChildSpawnerDeps): ChildSpawner {
+export function createChildSpawner({ clock, log, env, directory, sandbox }: ChildSpawnerDeps): ChildSpawner {
   const pidFiles = new PidFiles(directory)
   let lifeline: Promise<Lifeline> | undefined
   return {
     async spawn(options) {
       lifeline ??= findLifeline(childEnvironment(env))
-      const [program, ...args] = (await lifeline)(options.command)
+      const command = sandbox ? await sandbox.wrap(options.command) : options.command
+      const [program, ...args] = (await lifeline)(command)
       // A group of its own: Ctrl-C in the terminal then reaches only us, and we let running calls finish first.
       const raw = spawn(program, args, { stdio: 'pipe', detached: true, env: childEnvironment(env, options.env) })
       const child = new SpawnedChild(raw, options.name, { clock, log, pidFiles })
@@ -127,7 +133,11 @@ class SpawnedChild implements Child {
   }
 
   rssBytes(): number {
-    return this.#ended ? 0 : processRssBytes(this.pid)
+    return this.pids().reduce((sum, pid) => sum + processRssBytes(pid), 0)
+  }
+
+  pids(): readonly number[] {
+    return this.#ended ? [] : processesUnder(this.pid)
   }
 
   async kill(options: { readonly graceMs?: number } = {}): Promise<ChildExit> {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { childEnvironment } from '../child-env.ts'
 import { type Machine, thisMachine } from '../facts.ts'
-import { FOLDER_ENTRIES_MAX, PROGRAM_MS_MAX, PROGRAM_OUTPUT_BYTES_MAX } from './limits.ts'
+import { listFolder } from './list-folder.ts'
+import { PROGRAM_MS_MAX, PROGRAM_OUTPUT_BYTES_MAX } from './limits.ts'
 
 /** All that looking at hardware may ask of a machine; tests give a recorded one. */
 export interface MachineReader extends Machine {
@@ -36,13 +37,5 @@ export function readThisMachine(env: Readonly<Record<string, string | undefined>
         return undefined
       }
     },
-  }
-}
-
-function listFolder(path: string): string[] {
-  try {
-    return readdirSync(path).sort().slice(0, FOLDER_ENTRIES_MAX)
-  } catch {
-    return []
   }
 }

@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { SomaError } from '@soma/core'
+import type { CommandLine } from '../lifeline.ts'
+import { type SandboxFolders, bubblewrap } from './bubblewrap.ts'
+
+const execute = promisify(execFile)
+
+/** Confines command lines. */
+export interface Sandbox {
+  /** @throws {SomaError} `engine/missing` when bubblewrap is not installed, or the kernel does not let it work. */
+  wrap(command: CommandLine): Promise<CommandLine>
+}
+
+/**
+ * Confines processes with bubblewrap. Whether it works is tried once, before the first.
+ * @param folders what processes may see; folders that are missing are made, because they are bound before they are filled.
+ */
+export function createSandbox(folders: SandboxFolders & { readonly made?: readonly string[] }, env: Record<string, string>): Sandbox {
+  let tried: Promise<void> | undefined
+  return {
+    async wrap(command) {
+      await (tried ??= tryOut(env))
+      for (const path of [...folders.writable, ...(folders.made ?? [])]) mkdirSync(path, { recursive: true, mode: 0o700 })
+      return bubblewrap(command, folders)
+    },
+  }
+}
+
+async function tryOut(env: Record<string, string>): Promise<void> {
+  const [program, ...args] = bubblewrap(['true'], { readOnly: [], writable: [] })
+  try {
+    await execute(program, args, { env })
+  } catch (cause) {
+    const { code, stderr } = cause as { readonly code?: unknown; readonly stderr?: string }
+    const what =
+      code === 'ENOENT'
+        ? 'bubblewrap is not installed; install it, e.g. apt install bubblewrap'
+        : `bubblewrap does not work here (${stderr?.trim() || 'it gave no reason'}); the kernel must allow user namespaces`
+    throw new SomaError('engine/missing', `engines may only run confined, and ${what}, or set engines.sandbox to off`, { cause })
+  }
+}
