@@ -26,4 +26,3 @@ engineCompliance({
       .map((content) => ({ ...sentimentModel(), files: { ...sentimentModel().files, [path]: content } })),
   ),
 })
-

@@ -18,7 +18,8 @@ export function hearCtc(parts: Parts): Hear {
     if (translate) throw unsupported('translate', 'the model does not translate')
     const heard = isLast ? samples : samples.subarray(0, pauseNear(samples, rate * SPEECH_CUT_SECONDS))
     const logits = outputOf(await parts.model(await processor(heard)), 'logits')
-    const text = tokens.decode(likeliest(logits)).trim()
+    // The blank parts equal characters, so it is for the tokenizer to take it out.
+    const text = tokens.decode(likeliest(logits), { special: true }).trim()
     const segment = { startSeconds: 0, endSeconds: heard.length / rate, text }
     return { language: null, segments: text === '' ? [] : [segment], samplesDone: heard.length }
   }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import process from 'node:process'
 import { silentLog } from '@soma/core'
 import {
@@ -9,6 +10,7 @@ import {
   type Tensor,
   type TensorValue,
   decodeValues,
+  encodeStrings,
 } from '@soma/spec'
 import { type ModelFixture, layOut } from '@soma/testkit/engine'
 import { createEngine } from './engine.ts'
@@ -20,12 +22,15 @@ export const ctx = { signal: new AbortController().signal, log: silentLog }
 /** What a test asks a model. */
 export interface Asked {
   readonly model: LoadedModel
-  infer(...inputs: readonly Tensor[]): Promise<readonly Tensor[]>
-  generate(
-    request: GenerateRequest,
-    signal?: AbortSignal,
-  ): Promise<{ readonly text: string; readonly pieces: readonly string[]; readonly result: GenerateResult }>
-  embed(request: Partial<EmbedRequest> & Pick<EmbedRequest, 'input'>): Promise<number[][]>
+  readonly infer: (...inputs: readonly Tensor[]) => Promise<readonly Tensor[]>
+  readonly generate: (request: GenerateRequest, signal?: AbortSignal) => Promise<Answer>
+  readonly embed: (request: Partial<EmbedRequest> & Pick<EmbedRequest, 'input'>) => Promise<number[][]>
+}
+
+interface Answer {
+  readonly text: string
+  readonly pieces: readonly string[]
+  readonly result: GenerateResult
 }
 
 /** Loads a fixture for the time of a test. */
@@ -51,7 +56,7 @@ export async function withModel(
   })
 }
 
-async function collect(model: LoadedModel, request: GenerateRequest, signal: AbortSignal): ReturnType<Asked['generate']> {
+async function collect(model: LoadedModel, request: GenerateRequest, signal: AbortSignal): Promise<Answer> {
   const pieces: string[] = []
   const stream = model.generate?.(request, { ...ctx, signal })
   for (let step = await stream?.next(); step; step = await stream?.next()) {
@@ -65,4 +70,21 @@ async function collect(model: LoadedModel, request: GenerateRequest, signal: Abo
 export function values(outputs: readonly Tensor[], name: string): TensorValue[] {
   const output = outputs.find((tensor) => tensor.name === name)
   return output ? decodeValues(output.dtype, output.data) : []
+}
+
+/** An input of strings. */
+export function texts(name: string, ...of: readonly string[]): Tensor {
+  return { name, dtype: 'string', shape: [of.length], data: encodeStrings(of) }
+}
+
+/** An input of one string. */
+export function text(name: string, of: string): Tensor {
+  return texts(name, of)
+}
+
+/** Numbers are equal but for what float32 cannot hold. */
+export function near(actual: readonly unknown[], expected: readonly number[], within = 1e-5): void {
+  assert.equal(actual.length, expected.length, `${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`)
+  for (const [index, value] of expected.entries())
+    assert.ok(Math.abs(Number(actual[index]) - value) <= within, `${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`)
 }
