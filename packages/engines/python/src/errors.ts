@@ -14,7 +14,7 @@ export function remedy(managed: string | undefined): string {
     managed === undefined
       ? ''
       : `; or an environment of Soma's own: python3 -m venv ${managed} && ${managed}/bin/pip install torch numpy (for the CPU alone, add --index-url https://download.pytorch.org/whl/cpu)`
-  return `${debian}${own}; or name a Python that has them: soma config set engines.python.interpreter /path/to/python3`
+  return `${debian}${own}; or name a Python that has them: soma config set engines.python /path/to/python3`
 }
 
 export function pythonMissing(rejected: readonly Rejected[], managed: string | undefined): SomaError {

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path'
 
 /** How this machine's Python is chosen. */
 export interface PythonOptions {
-  /** The one to use, whatever it has: `SOMA_PYTHON`, which the daemon sets from `engines.python.interpreter`. */
+  /** The one to use, whatever it has: `SOMA_PYTHON`, which the daemon sets from `engines.python`. */
   readonly interpreter: string | undefined
   /** Folder of the virtual environment that Soma's own instructions make. */
   readonly managed: string | undefined

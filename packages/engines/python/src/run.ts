@@ -31,6 +31,8 @@ const quiet = {
   HF_HUB_DISABLE_TELEMETRY: '1',
   TF_CPP_MIN_LOG_LEVEL: '2',
   KERAS_HOME: '/nonexistent',
+  // Every file that PyTorch unpickles holds weights and nothing else, whatever a library asks for.
+  TORCH_FORCE_WEIGHTS_ONLY_LOAD: '1',
 }
 
 /** @throws {SomaError} `engine/missing` when the interpreter that was named is none. */
@@ -55,7 +57,7 @@ function checkExecutable(interpreter: string): void {
   } catch (cause) {
     throw new SomaError(
       'engine/missing',
-      `${interpreter} cannot be run as the engine's Python; soma config set engines.python.interpreter names another one`,
+      `${interpreter} cannot be run as the engine's Python; soma config set engines.python names another one`,
       { details: { interpreter }, cause },
     )
   }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import process from 'node:process'
 import { findInterpreter } from './interpreter.ts'
 import { readOptions } from './options.ts'
@@ -27,23 +27,32 @@ export async function testPython(): Promise<TestPython> {
 }
 
 function runPython(interpreter: string, args: readonly string[]): string {
-  return execFileSync(interpreter, ['-E', '-B', '-W', 'ignore', ...args], { encoding: 'utf8', timeout: 60_000 })
+  return execFileSync(interpreter, ['-E', '-B', '-W', 'ignore', ...args], {
+    encoding: 'utf8',
+    timeout: 120_000,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
 }
 
-/** Files that a script of `python/tests` writes into the folder that is its argument, by name. */
-export function madeBy(interpreter: string, script: string, names: readonly string[]): Record<string, Uint8Array> {
+/** Files that a script of `python/tests` writes into the folder that is its argument, by their paths there. */
+function madeBy(interpreter: string, script: string): Record<string, Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), 'soma-python-'))
   try {
     runPython(interpreter, [join(import.meta.dirname, '..', 'python', 'tests', script), folder])
-    return Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]))
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    const paths = files.map(({ parentPath, name }) => relative(folder, join(parentPath, name)))
+    return Object.fromEntries(paths.map((path) => [path, new Uint8Array(readFileSync(join(folder, path)))]))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** TorchScript models whose answers are known. */
-export const TORCH_FILES = ['arithmetic.pt', 'table.pt', 'odd.pt', 'linear.pt', 'names.pt', 'weights.pt'] as const
-
+/** TorchScript models whose answers are known, and weights without a program. */
 export function torchModels(interpreter: string): Record<string, Uint8Array> {
-  return madeBy(interpreter, 'make_models.py', TORCH_FILES)
+  return madeBy(interpreter, 'make_models.py')
+}
+
+/** A model of each other framework that is installed. */
+export function frameworkModels(interpreter: string): Record<string, Uint8Array> {
+  return madeBy(interpreter, 'make_frameworks.py')
 }

@@ -9,7 +9,7 @@ from typing import Any
 from soma.smi import SomaError, TensorSpec, dtypes
 
 #: `x float32[?, 3]`, `x float32[...]`, `x float32[]`.
-SPEC = re.compile(r"^\s*(\S+)\s*[:=]?\s+(\w+)\s*\[\s*(\.\.\.|(?:(?:\?|\d+)\s*(?:,\s*(?:\?|\d+)\s*)*)?)\]\s*$")
+SPEC = re.compile(r"^\s*(\S+?)\s*[:=]?\s+(\w+)\s*\[\s*(\.\.\.|(?:(?:\?|\d+)\s*(?:,\s*(?:\?|\d+)\s*)*)?)\s*\]\s*$")
 PRECISIONS = ("stored", "float32", "float16", "bfloat16")
 
 
