@@ -69,7 +69,10 @@ export class Runtime {
     try {
       // Threads are exactly those of a context, never the library's own count of cores.
       const logger = (level: LlamaLogLevel, message: string): void => this.#log(level, message)
-      return await library.getLlama({ gpu, build: 'never', skipDownload: true, progressLogs: false, maxThreads: 0, logger })
+      const llama = await library.getLlama({ gpu, build: 'never', skipDownload: true, progressLogs: false, maxThreads: 0, logger })
+      // Asked for what the platform has not, the library takes the next best in silence.
+      if (llama.gpu !== gpu) throw new Error(`there is no build for ${gpu} here`)
+      return llama
     } catch (cause) {
       throw missing(gpuPackage(gpu), cause)
     }

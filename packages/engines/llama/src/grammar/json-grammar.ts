@@ -1,3 +1,5 @@
+import type { Json } from '@soma/core'
+
 /**
  * Rules for JSON's values, which grammars of schemas refer to. Blanks are allowed where models put them, and only a few at
  * once: a model that may write endless blanks sometimes does.
@@ -35,4 +37,14 @@ export function literal(text: string): string {
     '\t': String.raw`\t`,
   }
   return `"${text.replace(/["\\\n\r\t]/g, (character) => escapes[character] ?? character)}"`
+}
+
+/** An expression for one value, however it is spaced. */
+export function valueGrammar(value: Json): string {
+  if (typeof value !== 'object' || value === null) return `${literal(JSON.stringify(value))} ws`
+  const items = Array.isArray(value)
+    ? value.map((item) => valueGrammar(item))
+    : Object.entries(value).map(([key, item]) => `${literal(JSON.stringify(key))} ":" ws ${valueGrammar(item)}`)
+  const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}']
+  return `"${open}" ws ${items.join(' "," ws ')} "${close}" ws`
 }

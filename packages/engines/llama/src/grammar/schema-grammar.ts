@@ -1,7 +1,7 @@
 import type { Json } from '@soma/core'
 import { unsupported } from '../errors.ts'
 import { GRAMMAR_REPEAT_MAX, GRAMMAR_RULES_MAX, SCHEMA_DEPTH_MAX } from '../limits.ts'
-import { literal, writeGrammar } from './json-grammar.ts'
+import { valueGrammar, writeGrammar } from './json-grammar.ts'
 import { ObjectRules } from './object-rules.ts'
 import { type RuleWriter, type Schema, isSchema } from './schema.ts'
 
@@ -78,7 +78,7 @@ class SchemaGrammar implements RuleWriter {
     const values = 'const' in schema ? [schema['const'] ?? null] : schema['enum']
     if (values === undefined) return undefined
     if (!Array.isArray(values) || values.length === 0) throw unsupported('format', 'an "enum" must list values')
-    return `(${values.map((value) => literal(JSON.stringify(value))).join(' | ')}) ws`
+    return `(${values.map((value) => valueGrammar(value)).join(' | ')})`
   }
 
   #alternatives(schema: Schema, depth: number): string | undefined {
