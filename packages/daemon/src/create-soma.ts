@@ -21,10 +21,14 @@ import { type Kernel, createCalls, createKernel } from '@soma/kernel'
 import { type Models, createModels } from '@soma/models'
 import type { CallOutput } from '@soma/spec'
 import { type Store, openStore } from '@soma/store'
+import { createEditionHandlers } from './edition-handlers.ts'
+import { engineSandbox } from './engine-sandbox.ts'
 import { builtInEngines } from './engines.ts'
 import { InstallSettings } from './install-settings.ts'
 import { daemonMetrics } from './metrics.ts'
 import { DRAIN_MS, type SomaOptions } from './options.ts'
+import { withRemotePolicy } from './remote-policy.ts'
+import { formatsOfHubs, withPython } from './python.ts'
 import { allSources } from './sources.ts'
 import { createSystemHandlers } from './system-handlers.ts'
 import { type UserSourceFile, importUserSources } from './user-sources.ts'
@@ -90,8 +94,12 @@ class Daemon implements Soma {
     const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.now.mirrors)
     const fetch = createOfflineFetch(mirrored, () => install.now.offline)
     this.#http = direct
-    const engines = options.engines ?? builtInEngines()
-    const formats = engines.flatMap(({ descriptor }) => descriptor.formats)
+    const sandbox = engineSandbox(options)
+    const engines = withRemotePolicy(withPython(options.engines ?? builtInEngines(), options), config.engines, { env, log }).filter(
+      // Without a network they could only fail.
+      ({ descriptor }) => !sandbox || descriptor.remote !== true,
+    )
+    const formats = formatsOfHubs(engines)
     this.#models = createModels(
       {
         store,
@@ -101,12 +109,13 @@ class Daemon implements Soma {
         hostFacts: () => this.#hardware.facts(),
         ...allSources({ fetch, clock, rng, log, env, memoryBytes: this.#hardware.facts().memoryBytes, formats }, userSources),
         engines,
-        children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes` }),
+        children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes`, sandbox }),
         calls: (caller) => createCalls(this.kernel, caller),
         emit: (event) => this.kernel.emit(event),
       },
       { models: config.models, install: () => install.now },
     )
+    const configured = (): void => install.change(readConfig(paths.configFile).install)
     const system = createSystemHandlers({
       clock,
       options,
@@ -116,11 +125,12 @@ class Daemon implements Soma {
       faces: () => this.faces,
       processes: () => this.#models.processes(),
       stopping: () => this.#stopping,
-      configured: () => install.change(readConfig(paths.configFile).install),
+      configured,
       // After the reply is on its way: stopping waits for calls under way, and this one is under way.
       shutdown: () => void clock.schedule(0, () => void this.stop()),
     })
-    this.kernel = createKernel({ store, clock, rng, log }, { ...system, ...this.#models.handlers })
+    const editions = createEditionHandlers({ configFile: paths.configFile, configured })
+    this.kernel = createKernel({ store, clock, rng, log }, { ...system, ...editions, ...this.#models.handlers })
     this.#faces = this.#createFaces()
   }
 

@@ -65,6 +65,32 @@ export const ConfigSchema = z.strictObject({
         .default('off')
         .describe('How engine processes are confined: bubblewrap gives them no network, no home and only their model, read-only'),
       scrub: z.boolean().default(false).describe('Overwrite prompts, answers and their caches in memory after use'),
+      remote: z
+        .enum(['off', 'local', 'any'])
+        .default('off')
+        .describe('Whether models may be those of other servers: local allows servers of this machine, any sends input to others, too'),
+      remoteKeys: z
+        .array(
+          z
+            .string()
+            .max(4096)
+            .regex(/^https?:\/\/[^\s/=]+=\S+$/, 'expected <origin>=<environment variable or path of a file>')
+            .describe('<origin>=<environment variable or path of a file>'),
+        )
+        .max(100)
+        .default([])
+        .describe('Where the keys of such servers are, e.g. https://api.openai.com=OPENAI_API_KEY; read when the daemon starts'),
+      remoteCommands: z
+        .array(z.string().min(1).max(4096))
+        .max(100)
+        .default([])
+        .describe('Programs that such models may start on this machine by themselves, e.g. vllm'),
+      python: z
+        .string()
+        .max(4096)
+        .regex(/^(\/.*)?$/, 'expected an absolute path')
+        .default('')
+        .describe('Path of the Python that runs PyTorch and other frameworks; empty looks for one that has them'),
     })
     .prefault({}),
   foreground: z
@@ -79,15 +105,36 @@ export const ConfigSchema = z.strictObject({
     .prefault({}),
   models: z
     .strictObject({
-      loadedMax: z.number().int().positive().default(4).describe('Models in memory at once; the least recently used idle one makes room'),
-      idleUnloadMs: z
+      memoryBytesMax: z
         .number()
         .int()
         .nonnegative()
-        .default(5 * 60_000)
-        .describe('Unload a model after this long without a call; 0 never'),
+        .default(0)
+        .describe('What models may take of the machine’s memory, in bytes; 0 takes what is available, less a reserve'),
+      residency: z
+        .string()
+        .regex(
+          /^(dynamic|persistent|adaptive|(timeout|swap)(=[1-9][0-9]{0,6})?)$/,
+          'expected dynamic, persistent, adaptive, timeout=<seconds> or swap=<seconds>',
+        )
+        .default('timeout=300')
+        .describe(
+          'When models are in memory for which nothing else is set: dynamic, persistent, timeout=<seconds>, swap=<seconds>, adaptive',
+        ),
+      collateMs: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(600_000)
+        .default(1000)
+        .describe('How long calls of models in memory go first while another model waits for room, in ms'),
       queueMax: z.number().int().positive().default(256).describe('Calls waiting for one model'),
-      threads: z.number().int().nonnegative().default(0).describe('CPU threads per engine; 0 decides from the CPUs this process may use'),
+      threads: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('CPU threads per engine; 0 decides from the CPUs this process may use and what is busy'),
       warmSpares: z
         .number()
         .int()
@@ -95,6 +142,12 @@ export const ConfigSchema = z.strictObject({
         .max(4)
         .default(1)
         .describe('Engine processes kept started without a model, per engine in use'),
+      resultCacheBytes: z
+        .number()
+        .int()
+        .nonnegative()
+        .default(0)
+        .describe('Memory for answers to requests that were made before, by the same caller; 0 keeps none'),
     })
     .prefault({}),
   install: z
