@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { type BuildOptions, type BuildResult, build } from 'esbuild'
 import { directImports } from './direct-imports.ts'
 
@@ -20,7 +20,15 @@ const old = join(root, '.soma', 'dist-old')
  * Packages with native code find their own files beside them. The decoders of sound are partly under the LGPL: they stay files of
  * their own, so that they can be replaced.
  */
-const native = ['@wasm-audio-decoders/*', 'mpg123-decoder', 'node-llama-cpp', 'onnxruntime-node', 'opus-decoder', 'sharp', 'sherpa-onnx-node']
+const native = [
+  '@wasm-audio-decoders/*',
+  'mpg123-decoder',
+  'node-llama-cpp',
+  'onnxruntime-node',
+  'opus-decoder',
+  'sharp',
+  'sherpa-onnx-node',
+]
 
 const common = {
   bundle: true,
@@ -82,6 +90,7 @@ for (const { path, contents } of results.flatMap(({ outputFiles }) => outputFile
   await mkdir(dirname(target), { recursive: true })
   await writeFile(target, contents)
 }
+await copyPython()
 for (const name of ['soma', 'axon']) await writeFile(join(fresh, name), launcher(name), { mode: 0o755 })
 if (existsSync(dist)) await rename(dist, old)
 await rename(fresh, dist)
@@ -90,6 +99,14 @@ report(results)
 
 function engineMain(id: string): string {
   return join(root, 'packages/engines', id, 'src/main.ts')
+}
+
+/** What the python engine runs is no JavaScript: it goes beside it as it is, without its tests. */
+async function copyPython(): Promise<void> {
+  const engine = join(root, 'packages/engines/python/python')
+  const parts = { 'engine/main.py': 'main.py', 'engine/soma_python': 'soma_python', 'sdk/soma': join(root, 'sdks/python/soma') }
+  for (const [to, from] of Object.entries(parts))
+    await cp(resolve(engine, from), join(fresh, 'engines/python', to), { recursive: true, filter: (path) => !path.includes('__pycache__') })
 }
 
 /** Sizes of the programs; the chunks of the command as one. */
