@@ -6,6 +6,7 @@ import { type CallOutput, type Config, ConfigSchema } from '@soma/spec'
 import { TomlError, parse, stringify } from 'smol-toml'
 import { CONFIG_BYTES_MAX } from '../limits.ts'
 import { ensurePrivateFolder } from '../paths.ts'
+import { withEdition } from './editions.ts'
 import { configProblem, unknownSetting, wrongValue } from './problem.ts'
 import { findSetting, settingTable } from './setting-table.ts'
 import { type SettingValue, editToml } from './toml-edit.ts'
@@ -17,8 +18,11 @@ export type SettingChanges = Readonly<Record<string, Setting['value']>>
 
 type Table = Record<string, unknown>
 
+/** A running daemon takes these from a changed file; the others when it starts, and never again. */
+const liveSections: ReadonlySet<string> = new Set(['edition', 'foreground', 'install'])
+
 /**
- * The configuration, with defaults where the file says nothing. A missing file is an empty one.
+ * The configuration: where the file says nothing its edition does, and else the defaults. A missing file is an empty one.
  * @throws {SomaError} `config/invalid` naming file, line, key, what it takes and the nearest key.
  */
 export function readConfig(path: string): Config {
@@ -31,14 +35,14 @@ export function readConfig(path: string): Config {
  */
 export function listSettings(path: string): Setting[] {
   const { config, written } = validate(path, readText(path))
+  const overlaid = withEdition(written)
   return settingTable.map((row) => ({
     key: row.key,
     value: lookUp(config, row) as Setting['value'],
     default: row.default,
-    source: lookUp(written, row) === undefined ? 'default' : 'file',
+    source: lookUp(written, row) !== undefined ? 'file' : lookUp(overlaid, row) !== undefined ? 'edition' : 'default',
     description: row.description,
-    // All others are read when the daemon starts, and never again.
-    needsRestart: !row.key.startsWith('install.'),
+    needsRestart: !liveSections.has(row.section),
   }))
 }
 
@@ -77,7 +81,7 @@ function withoutEmpty(table: Table): unknown {
 
 function validate(path: string, text: string): { readonly config: Config; readonly written: Table } {
   const written = parseToml(path, text)
-  const parsed = ConfigSchema.safeParse(written)
+  const parsed = ConfigSchema.safeParse(withEdition(written))
   if (parsed.success) return { config: parsed.data, written }
   throw configProblem(parsed.error.issues, written, { path, text })
 }

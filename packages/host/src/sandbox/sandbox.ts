@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { SomaError } from '@soma/core'
+import { childEnvironment } from '../child-env.ts'
 import type { CommandLine } from '../lifeline.ts'
 import { type SandboxFolders, bubblewrap } from './bubblewrap.ts'
 
@@ -15,13 +16,17 @@ export interface Sandbox {
 
 /**
  * Confines processes with bubblewrap. Whether it works is tried once, before the first.
- * @param folders what processes may see; folders that are missing are made, because they are bound before they are filled.
+ * @param folders what processes may see. Those in `writable` and `made` are made when they are missing, because they are bound
+ * before they are filled.
  */
-export function createSandbox(folders: SandboxFolders & { readonly made?: readonly string[] }, env: Record<string, string>): Sandbox {
+export function createSandbox(
+  folders: SandboxFolders & { readonly made?: readonly string[] },
+  env: Readonly<Record<string, string | undefined>>,
+): Sandbox {
   let tried: Promise<void> | undefined
   return {
     async wrap(command) {
-      await (tried ??= tryOut(env))
+      await (tried ??= tryOut(childEnvironment(env)))
       for (const path of [...folders.writable, ...(folders.made ?? [])]) mkdirSync(path, { recursive: true, mode: 0o700 })
       return bubblewrap(command, folders)
     },

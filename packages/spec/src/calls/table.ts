@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { auditCheckpoint, auditList, auditTail, auditVerify } from './audit.ts'
 import { capabilityDerive, capabilityIssue, capabilityList, capabilityRevoke } from './capability.ts'
 import type { CallDefinition } from './define-call.ts'
+import { editionList, editionShow, editionUse } from './edition.ts'
 import { engineDoctor, engineList, engineShow } from './engine.ts'
 import { eventList, eventSubscribe } from './event.ts'
 import { keyCreate, keyImport, keyList, keyRemove, keyShow, keyTrust } from './key.ts'
@@ -78,6 +79,9 @@ export const callTable = {
   'key.trust': keyTrust,
   'key.remove': keyRemove,
   'source.list': sourceList,
+  'edition.list': editionList,
+  'edition.show': editionShow,
+  'edition.use': editionUse,
   'engine.list': engineList,
   'engine.show': engineShow,
   'engine.doctor': engineDoctor,
