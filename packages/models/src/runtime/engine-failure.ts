@@ -14,9 +14,12 @@ const passedOn: ReadonlySet<ErrorCode> = new Set([
   'model/unreadable-input',
   'model/load-failed',
   'model/unsupported',
+  'model/context-overflow',
   'resource/exhausted',
   'engine/failed',
   'engine/not-ready',
+  'engine/missing',
+  'engine/device-lost',
 ])
 
 /** An engine's answer as its caller should see it: an engine cannot speak for the kernel, so it cannot say `capability/denied`. */
