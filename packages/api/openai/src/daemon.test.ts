@@ -6,7 +6,7 @@ import { startDaemon } from './test-daemon.ts'
 const text = 'one two three four five six'
 
 test('the official client talks to a real daemon: models, an answer, a stream, an abort', async (t) => {
-  const { client } = await startDaemon(t, 'echo', { 'model.echo': JSON.stringify({ generate: { delayMs: 1 } }) })
+  const { client } = await startDaemon(t, { model: 'echo', files: { 'model.echo': JSON.stringify({ generate: { delayMs: 1 } }) } })
   assert.deepEqual(
     (await client.models.list()).data.map(({ id, owned_by: owner }) => [id, owner]),
     [['echo', 'file']],
@@ -24,7 +24,7 @@ test('the official client talks to a real daemon: models, an answer, a stream, a
 })
 
 test('leaving a stream frees the model for the next', async (t) => {
-  const { client } = await startDaemon(t, 'slow', { 'model.echo': JSON.stringify({ generate: { delayMs: 50 } }) })
+  const { client } = await startDaemon(t, { model: 'slow', files: { 'model.echo': JSON.stringify({ generate: { delayMs: 50 } }) } })
   const endless = { model: 'slow', messages: [{ role: 'user' as const, content: 'word '.repeat(10_000) }] }
   let seen = 0
   for await (const _chunk of await client.chat.completions.create({ ...endless, stream: true })) if (++seen === 2) break
@@ -38,7 +38,7 @@ test('leaving a stream frees the model for the next', async (t) => {
 })
 
 test('what an engine cannot do, and what a token may not, is said', async (t) => {
-  const { client, address, token } = await startDaemon(t, 'echo', { 'model.echo': '{}' })
+  const { client, address, token } = await startDaemon(t, { model: 'echo', files: { 'model.echo': '{}' } })
   await assert.rejects(client.embeddings.create({ model: 'echo', input: 'a' }), { status: 422, code: 'model/unsupported' })
   const install = await fetch(`${address}/v1/models`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
   assert.equal(install.status, 403)

@@ -38,12 +38,10 @@ export function answeredError(origin: string, status: number, said: SaidError, r
   if (status === 401 || status === 403)
     return new SomaError('engine/failed', `${message}; engines.remoteKeys says which key it gets`, { details, retryable: false })
   if (status === 404) return new SomaError('engine/missing', message, { details })
-  if (status === 408 || status === 504) return new SomaError('call/timeout', message, { details })
-  if (status === 413) return new SomaError('call/too-large', message, { details })
   if (status === 429 || status === 529 || (status === 503 && retryAfterMs !== undefined))
     return new SomaError('resource/exhausted', message, { details })
   if (status === 503) return new SomaError('engine/not-ready', message, { details })
-  if (status >= 500) return new SomaError('engine/failed', message, { details, retryable: true })
+  if (status >= 500 || status === 408) return new SomaError('engine/failed', message, { details, retryable: true })
   return new SomaError('model/unsupported', message, { details: { ...details, ...(said.param !== undefined && { option: said.param }) } })
 }
 

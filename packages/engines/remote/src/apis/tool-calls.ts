@@ -15,7 +15,7 @@ export class ToolCalls {
     piece: { readonly id?: string | undefined; readonly name?: string | undefined; readonly arguments?: string | undefined },
   ): void {
     if (!this.#calls.has(index) && this.#calls.size >= TOOL_CALLS_MAX)
-      throw new SomaError('call/too-large', `the answer asks for more than ${TOOL_CALLS_MAX} tools`)
+      throw new SomaError('engine/failed', `the answer asks for more than ${TOOL_CALLS_MAX} tools`)
     const call = this.#calls.get(index) ?? { id: '', name: '', arguments: '' }
     this.#calls.set(index, call)
     call.id ||= piece.id ?? ''

@@ -3,13 +3,13 @@ import type { z } from 'zod'
 import { unreadable } from '../errors.ts'
 import { ANSWER_BYTES_MAX, LINE_LENGTH_MAX } from '../limits.ts'
 
-/** The body, up to a limit. @throws {SomaError} `call/too-large`. */
+/** The body, up to a limit. @throws {SomaError} `engine/failed` beyond it. */
 export async function readBytes(response: Response, sizeBytesMax: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   let sizeBytes = 0
   for await (const part of response.body ?? []) {
     sizeBytes += part.byteLength
-    if (sizeBytes > sizeBytesMax) throw new SomaError('call/too-large', `the endpoint’s answer is over ${sizeBytesMax} bytes`)
+    if (sizeBytes > sizeBytesMax) throw new SomaError('engine/failed', `the endpoint’s answer is over ${sizeBytesMax} bytes`)
     parts.push(part)
   }
   return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
@@ -35,7 +35,7 @@ export function parseAnswer<Schema extends z.ZodType>(origin: string, text: stri
   throw unreadable(origin, `JSON that is not of its API: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
 }
 
-/** The lines of a body, as they come. @throws {SomaError} `call/too-large` for one that does not end; `engine/failed` when the connection breaks. */
+/** The lines of a body, as they come. @throws {SomaError} `engine/failed` for one that does not end, and when the connection breaks. */
 export async function* readLines(origin: string, response: Response): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder()
   let rest = ''
@@ -44,7 +44,7 @@ export async function* readLines(origin: string, response: Response): AsyncGener
       const lines = (rest + decoder.decode(part, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
       if (rest.length > LINE_LENGTH_MAX)
-        throw new SomaError('call/too-large', `a line of the endpoint’s answer is over ${LINE_LENGTH_MAX} characters`)
+        throw new SomaError('engine/failed', `a line of the endpoint’s answer is over ${LINE_LENGTH_MAX} characters`)
       for (const line of lines) yield line.endsWith('\r') ? line.slice(0, -1) : line
     }
   } catch (error) {
