@@ -35,6 +35,13 @@ export function processesUnder(pid: number): readonly number[] {
   return pids.length > 0 ? pids : [pid]
 }
 
+/** Memory of a process that no file backs, which the kernel cannot drop; 0 when it has ended, or without /proc. */
+export function processPrivateBytes(pid: number): number {
+  const status = readSystemFile(`/proc/${pid}/status`) ?? ''
+  const kib = (field: string): number => Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
+  return (kib('RssAnon') + kib('RssShmem')) * 1024
+}
+
 /** Differs from boot to boot: start times of an earlier boot say nothing. Empty without /proc. */
 export function bootId(): string {
   return (readSystemFile('/proc/sys/kernel/random/boot_id') ?? '').trim()

@@ -7,7 +7,7 @@ import { ChildLines } from './child-lines.ts'
 import { type CommandLine, type Lifeline, findLifeline } from './lifeline.ts'
 import { KILL_GRACE_MS, STDERR_DRAIN_MS_MAX } from './limits.ts'
 import { PidFiles, signalGroup } from './pid-files.ts'
-import { processRssBytes, processesUnder } from './proc-stat.ts'
+import { processPrivateBytes, processRssBytes, processesUnder } from './proc-stat.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 export interface ChildOptions {
@@ -38,6 +38,8 @@ export interface Child {
   lastLines(): readonly string[]
   /** Memory in RAM, of all it started, too; 0 once it has ended, or without /proc. */
   rssBytes(): number
+  /** Of that, what no file backs: mapped weights are not in it. */
+  privateBytes(): number
   /** Itself and all it started, itself first; empty once it has ended. */
   pids(): readonly number[]
   /** SIGTERM, and SIGKILL after `graceMs`, to the process and all it started. Resolves once it is gone. */
@@ -134,6 +136,10 @@ class SpawnedChild implements Child {
 
   rssBytes(): number {
     return this.pids().reduce((sum, pid) => sum + processRssBytes(pid), 0)
+  }
+
+  privateBytes(): number {
+    return this.pids().reduce((sum, pid) => sum + processPrivateBytes(pid), 0)
   }
 
   pids(): readonly number[] {

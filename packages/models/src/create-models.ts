@@ -12,7 +12,8 @@ import { suggestOnlyVisible } from './registry/visible-names.ts'
 import type { EngineEntry } from './runtime/engine-connection.ts'
 import { createEngineDoctor } from './runtime/engine-doctor.ts'
 import { createRuntimeHandlers } from './runtime/handlers.ts'
-import { type ProcessStatus, Runtime, type RuntimeDeps } from './runtime/runtime.ts'
+import type { RuntimeDeps } from './runtime/model-host.ts'
+import { type ProcessStatus, Runtime } from './runtime/runtime.ts'
 
 export interface ModelsDeps {
   readonly store: Store

@@ -5,16 +5,8 @@ import { type Peer, createChannel, createPeer } from '@soma/wire'
 import type { z } from 'zod'
 import { startDeadline } from '../deadline.ts'
 import { type EngineName, answeredFailure, lostEngine, wrongAnswer } from './engine-failure.ts'
-import {
-  CANCEL_GRACE_MS,
-  EXIT_GRACE_MS,
-  GENERATE_WINDOW,
-  HANG_MS_MAX,
-  HEALTH_INTERVAL_MS,
-  HELLO_MS_MAX,
-  SETTLE_PAUSE_MS,
-  STOP_GRACE_MS,
-} from './limits.ts'
+import { CANCEL_GRACE_MS, EXIT_GRACE_MS, GENERATE_WINDOW, HANG_MS_MAX, HEALTH_INTERVAL_MS, HELLO_MS_MAX, STOP_GRACE_MS } from './limits.ts'
+import { OrphanCalls } from './orphan-calls.ts'
 
 /** An engine that this daemon can start. */
 export interface EngineEntry {
@@ -61,19 +53,26 @@ export type StreamingSmiMethod = {
 }[SmiMethod]
 export type SmiEvent<Method extends StreamingSmiMethod> = z.output<(typeof smiMethods)[Method]['events']>
 
+/** Made anew for each call: it tells one from another. */
+interface Waits {
+  readonly signal: AbortSignal
+}
+
 /** A child process that is asked in SMI v1: what it answers is checked, what it fails with is explained, that it lives is watched. */
 export class EngineConnection {
   /** Set by the owner when it knows; for messages and the log. */
   model: string | null = null
+  /** Set by the owner: a cancelled call does not end while others run well, so that no more calls should come. */
+  lame: () => void = () => undefined
   /** Never rejects. */
   readonly ended: Promise<EngineEnd>
   readonly child: Child
   readonly #engine: string
   readonly #deps: EngineProcessDeps
   readonly #peer: Peer
-  #running = 0
-  /** A call has ended for its caller while the engine may still work on it. */
-  #isUnsettled = false
+  /** Calls whose callers wait. */
+  readonly #open = new Set<object>()
+  readonly #orphans: OrphanCalls
   #isLost = false
   #lostReason: unknown
   /** We end it; calls under way fail with this. */
@@ -89,16 +88,28 @@ export class EngineConnection {
       streamWindow: GENERATE_WINDOW,
       lost: (reason) => this.#lost(reason),
     })
+    this.#orphans = new OrphanCalls(
+      {
+        clock: deps.clock,
+        busy: async () => (await this.health()).busy,
+        open: () => this.#open,
+        stuck: () => void this.kill(this.#stuck()),
+        lame: () => this.lame(),
+      },
+      deps.times.cancelGraceMs,
+    )
     this.ended = this.#watchEnd()
+    // The first to hear of it, and heard of last: who waits for a place in this process finds it gone by then.
+    void this.ended.then(() => this.#orphans.over())
   }
 
   get name(): EngineName {
     return { engine: this.#engine, model: this.model, pid: this.child.pid }
   }
 
-  /** Calls that wait for the engine's answer. */
+  /** Calls that the engine works on. */
   get running(): number {
-    return this.#running
+    return this.#open.size + this.#orphans.size
   }
 
   get isEnding(): boolean {
@@ -106,49 +117,59 @@ export class EngineConnection {
   }
 
   /** @throws {SomaError} what the engine answered, `engine/crashed`, `engine/protocol`, or the signal's reason, at once. */
-  async ask<Method extends SmiMethod>(method: Method, input: unknown, signal: AbortSignal): Promise<SmiOutput<Method>> {
-    this.#running += 1
+  async ask<Method extends SmiMethod>(method: Method, input: unknown, waits: Waits): Promise<SmiOutput<Method>> {
     let answer: unknown
+    this.#open.add(waits)
     try {
-      answer = await this.#peer.call(method, input, { signal })
+      answer = await this.#peer.call(method, input, waits)
     } catch (error) {
-      throw await this.#explain(error, signal)
+      this.#close(waits, waits.signal.aborted)
+      throw await this.#explain(error, waits.signal)
     } finally {
-      this.#running -= 1
+      this.#close(waits, false)
     }
     return this.#check(method, smiMethods[method].output as unknown as z.ZodType<SmiOutput<Method>>, answer)
+  }
+
+  /** Beside the calls: any time, and it counts as none of them. @throws {SomaError} as `ask`. */
+  async health(waits?: Waits): Promise<SmiOutput<'health'>> {
+    const answer = await this.#peer.call('health', {}, waits).catch(async (error: unknown) => {
+      throw await this.#explain(error, waits?.signal)
+    })
+    return this.#check('health', smiMethods.health.output, answer)
   }
 
   /** As `ask`, for the events of a streaming method. Leaving the loop early cancels it. */
   async *stream<Method extends StreamingSmiMethod>(
     method: Method,
     input: unknown,
-    signal: AbortSignal,
+    waits: Waits,
   ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
     const { events, output } = smiMethods[method]
-    this.#running += 1
     let isAnswered = false
+    this.#open.add(waits)
     try {
-      const stream = this.#peer.stream(method, input, { signal })
+      const stream = this.#peer.stream(method, input, waits)
       for await (const event of stream) yield this.#check(method, events as unknown as z.ZodType<SmiEvent<Method>>, event)
       const answer = await stream.output
       isAnswered = true
       return this.#check(method, output as unknown as z.ZodType<SmiOutput<Method>>, answer)
     } catch (error) {
-      throw isSomaError(error, 'engine/protocol') ? error : await this.#explain(error, signal)
+      isAnswered = !waits.signal.aborted && !isSomaError(error, 'engine/protocol')
+      throw isSomaError(error, 'engine/protocol') ? error : await this.#explain(error, waits.signal)
     } finally {
-      this.#running -= 1
-      this.#isUnsettled ||= !isAnswered
+      this.#close(waits, !isAnswered)
     }
   }
 
   /**
    * After a cancelled call: waits until the engine has really stopped working on it. One that has not within the grace time,
-   * because it is stuck in native code, is ended: the next call would only wait inside it.
+   * because it is stuck in native code, is ended as soon as it has no other calls: the next one would only wait inside it.
+   * @param waits what the call was made with.
    * @returns undefined when there is nothing to wait for.
    */
-  settle(): Promise<void> | undefined {
-    return this.#isUnsettled ? this.#settle() : undefined
+  settle(waits: Waits): Promise<void> | undefined {
+    return this.#orphans.settled(waits)
   }
 
   /** Lets the engine leave by itself, by closing its stdin, and kills it when it does not. */
@@ -174,7 +195,7 @@ export class EngineConnection {
     let isAsking = false
     const look = (): void => {
       timer = clock.schedule(times.healthIntervalMs, look)
-      if (isAsking || this.#running === 0 || this.isEnding) return
+      if (isAsking || this.running === 0 || this.isEnding) return
       isAsking = true
       void this.#checkAlive().then(() => (isAsking = false))
     }
@@ -191,11 +212,8 @@ export class EngineConnection {
   }
 
   /** The caller's own abort passes at once; a lost process is explained by how it ended. */
-  async #explain(error: unknown, signal: AbortSignal): Promise<SomaError> {
-    if (signal.aborted) {
-      this.#isUnsettled = true
-      return abortError(signal)
-    }
+  async #explain(error: unknown, signal: AbortSignal | undefined): Promise<SomaError> {
+    if (signal?.aborted) return abortError(signal)
     if (!this.isEnding) return answeredFailure(this.name, error)
     const exit = await this.ended
     return this.#endReason ?? lostEngine(this.name, this.#lostReason, exit, this.child.lastLines())
@@ -207,24 +225,11 @@ export class EngineConnection {
     throw wrongAnswer(this.name, method, parsed.error)
   }
 
-  async #settle(): Promise<void> {
-    const { clock, times } = this.#deps
-    using deadline = startDeadline(clock, times.cancelGraceMs, () => this.#stuck())
-    try {
-      for (
-        let pauseMs: number = SETTLE_PAUSE_MS.first;
-        await this.#isBusy(deadline.signal);
-        pauseMs = Math.min(pauseMs * 2, SETTLE_PAUSE_MS.last)
-      )
-        await clock.sleep(pauseMs, { signal: deadline.signal })
-      this.#isUnsettled = false
-    } catch (error) {
-      await this.kill(deadline.passed ? this.#stuck() : (error as SomaError))
-    }
-  }
-
-  async #isBusy(signal: AbortSignal): Promise<boolean> {
-    return (await this.ask('health', {}, signal)).busy > 0
+  /** The caller has its answer, or has gone away while the engine still works on the call. */
+  #close(waits: Waits, isOrphan: boolean): void {
+    if (!this.#open.delete(waits)) return
+    if (isOrphan && !this.isEnding) this.#orphans.add(waits)
+    this.#orphans.closed()
   }
 
   #stuck(): SomaError {

@@ -24,7 +24,7 @@ import {
 } from './engine-connection.ts'
 import { wrongAnswer } from './engine-failure.ts'
 
-export type EngineState = 'starting' | 'spare' | 'loading' | 'ready' | 'busy' | 'stopping'
+export type EngineState = 'starting' | 'spare' | 'loading' | 'ready' | 'busy' | 'parked' | 'stopping'
 /** What a process has loaded. */
 export type Loaded = SmiOutput<'load'>
 export type StreamingModelMethod = Extract<ModelMethod, StreamingSmiMethod>
@@ -40,7 +40,7 @@ export class EngineProcess {
   readonly descriptor: EngineDescriptor
   readonly #connection: EngineConnection
   readonly #deps: EngineProcessDeps
-  #phase: 'starting' | 'spare' | 'loading' | 'ready' = 'starting'
+  #phase: 'starting' | 'spare' | 'loading' | 'ready' | 'parked' = 'starting'
   #loaded: Loaded | undefined
 
   /**
@@ -76,6 +76,11 @@ export class EngineProcess {
     return this.#connection.child.startedAt
   }
 
+  /** Memory that only this process has: without files that it mapped. */
+  get privateBytes(): number {
+    return this.#connection.child.privateBytes()
+  }
+
   get rssBytes(): number {
     return this.#connection.child.rssBytes()
   }
@@ -101,11 +106,11 @@ export class EngineProcess {
   }
 
   async probe(facts: HostFacts, waits: Waits): Promise<EngineSupport> {
-    return await this.#connection.ask('probe', facts, waits.signal)
+    return await this.#connection.ask('probe', facts, { ...waits })
   }
 
   async estimate(pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<MemoryEstimate> {
-    return await this.#connection.ask('estimate', { package: bare(pkg), options }, waits.signal)
+    return await this.#connection.ask('estimate', { package: bare(pkg), options }, { ...waits })
   }
 
   /**
@@ -116,14 +121,30 @@ export class EngineProcess {
     this.#connection.model = pkg.name
     this.#phase = 'loading'
     await this.#orEnd(async () => {
-      this.#loaded = await this.#connection.ask('load', { package: bare(pkg), options }, waits.signal)
+      this.#loaded = await this.#connection.ask('load', { package: bare(pkg), options }, { ...waits })
       this.#phase = 'ready'
     })
   }
 
-  /** @throws {SomaError} what the engine answers, `engine/crashed`, `engine/protocol`, or the signal's reason, at once. */
+  /**
+   * Gives the model's memory back; the process stays, and can load it again. Only while no call runs.
+   * @param stateDirectory an empty folder for what a later load can go on from.
+   * @throws {SomaError} what the engine answers; the process is gone then.
+   */
+  async park(waits: Waits, stateDirectory?: string): Promise<void> {
+    await this.#orEnd(async () => {
+      await this.#connection.ask('unload', stateDirectory === undefined ? {} : { stateDirectory }, { ...waits })
+      this.#loaded = undefined
+      this.#phase = 'parked'
+    })
+  }
+
+  /**
+   * @param waits a new object for each call: `settle` takes the same.
+   * @throws {SomaError} what the engine answers, `engine/crashed`, `engine/protocol`, or the signal's reason, at once.
+   */
   async ask<Method extends UnaryModelMethod>(method: Method, request: SmiInput<Method>, waits: Waits): Promise<SmiOutput<Method>> {
-    return await this.#connection.ask(method, request, waits.signal)
+    return await this.#connection.ask(method, request, waits)
   }
 
   /** As `ask`, piece by piece. Leaving the loop early cancels. */
@@ -132,16 +153,21 @@ export class EngineProcess {
     request: SmiInput<Method>,
     waits: Waits,
   ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
-    return this.#connection.stream(method, request, waits.signal)
+    return this.#connection.stream(method, request, waits)
   }
 
   async health(waits: Waits): Promise<SmiOutput<'health'>> {
-    return await this.#connection.ask('health', {}, waits.signal)
+    return await this.#connection.health(waits)
   }
 
   /** @see EngineConnection.settle */
-  settle(): Promise<void> | undefined {
-    return this.#connection.settle()
+  settle(waits: Waits): Promise<void> | undefined {
+    return this.#connection.settle(waits)
+  }
+
+  /** @see EngineConnection.lame */
+  set lame(told: () => void) {
+    this.#connection.lame = told
   }
 
   /** Lets the engine leave by itself, and kills it when it does not; calls still under way fail with `reason`. */
@@ -162,7 +188,7 @@ export class EngineProcess {
         details: { engine: id, helloMsMax },
       })
     using deadline = startDeadline(this.#deps.clock, helloMsMax, late, signal)
-    const answered = await this.#connection.ask('hello', { smiVersions: [SMI_VERSION] }, deadline.signal)
+    const answered = await this.#connection.ask('hello', { smiVersions: [SMI_VERSION] }, { signal: deadline.signal })
     if (answered.id !== id) throw wrongAnswer(this.#connection.name, 'hello', `it calls itself "${answered.id}"`)
     this.#phase = 'spare'
     this.#connection.watchHealth()

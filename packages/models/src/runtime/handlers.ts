@@ -1,5 +1,6 @@
-import type { Handlers } from '@soma/spec'
+import type { CallContext, Handlers, Priority } from '@soma/spec'
 import type { Runtime } from './runtime.ts'
+import type { CallOptions } from './turn.ts'
 
 type RuntimeCall =
   | 'model.infer'
@@ -16,15 +17,16 @@ type RuntimeCall =
 /** The runtime's rows of the system-call table. */
 export function createRuntimeHandlers(runtime: Runtime): Required<Pick<Handlers, RuntimeCall>> {
   return {
-    'model.infer': async ({ model, inputs, outputs }, { signal }) => {
-      const answer = await runtime.infer(model, { inputs, outputs }, { signal })
+    'model.infer': async (input, ctx) => {
+      const { model, inputs, outputs } = input
+      const answer = await runtime.infer(model, { inputs, outputs }, optionsOf(input, ctx))
       return { outputs: [...answer.outputs], timings: answer.timings }
     },
-    'model.generate': ({ model, priority: _, deadlineMs: __, ...request }, { signal }) => runtime.generate(model, request, { signal }),
-    'model.embed': ({ model, priority: _, deadlineMs: __, ...request }, { signal }) => runtime.embed(model, request, { signal }),
-    'model.rerank': ({ model, priority: _, deadlineMs: __, ...request }, { signal }) => runtime.rerank(model, request, { signal }),
-    'model.transcribe': ({ model, priority: _, deadlineMs: __, ...request }, { signal }) => runtime.transcribe(model, request, { signal }),
-    'model.synthesize': ({ model, priority: _, deadlineMs: __, ...request }, { signal }) => runtime.synthesize(model, request, { signal }),
+    'model.generate': (input, ctx) => runtime.generate(input.model, requestOf(input), optionsOf(input, ctx)),
+    'model.embed': (input, ctx) => runtime.embed(input.model, requestOf(input), optionsOf(input, ctx)),
+    'model.rerank': (input, ctx) => runtime.rerank(input.model, requestOf(input), optionsOf(input, ctx)),
+    'model.transcribe': (input, ctx) => runtime.transcribe(input.model, requestOf(input), optionsOf(input, ctx)),
+    'model.synthesize': (input, ctx) => runtime.synthesize(input.model, requestOf(input), optionsOf(input, ctx)),
     'model.load': async ({ model }, { signal }) => ({ name: model, ...(await runtime.load(model, { signal })) }),
     'model.unload': async ({ model }, { signal }) => ({ name: model, wasLoaded: await runtime.unload(model, { signal }) }),
     'engine.list': (_input, ctx) => ({ engines: runtime.engines().filter(({ id }) => ctx.allows(`engine/${id}`, 'list')) }),
@@ -33,4 +35,21 @@ export function createRuntimeHandlers(runtime: Runtime): Required<Pick<Handlers,
       return { engine: status, support: { ...support, devices: [...support.devices] } }
     },
   }
+}
+
+interface Urgent {
+  readonly model: string
+  readonly priority?: Priority | undefined
+  readonly deadlineMs?: number | undefined
+}
+
+/** What is said of the call's own urgency, and who says it. */
+function optionsOf({ priority, deadlineMs }: Urgent, { signal, caller }: CallContext): CallOptions {
+  return { signal, principal: caller.principal, priority, deadlineMs }
+}
+
+/** What the engine is asked: the rest. */
+function requestOf<Input extends Urgent>(input: Input): Omit<Input, keyof Urgent> {
+  const { model: _model, priority: _priority, deadlineMs: _deadlineMs, ...request } = input
+  return request
 }

@@ -9,7 +9,7 @@ export const HANG_MS_MAX = 120_000
 /** How long an engine may go on with a cancelled call before it is ended: others wait for its place. */
 export const CANCEL_GRACE_MS = 2_000
 /** The pause between two looks at whether a cancelled call has ended: doubles from the first to the last. */
-export const SETTLE_PAUSE_MS = { first: 2, last: 100 } as const
+export const SETTLE_PAUSE_MS = { first: 2, last: 25 } as const
 /** From the end of its stdin until an engine that does not leave by itself is killed. */
 export const STOP_GRACE_MS = 2_000
 /** How long a process that closed its stdout may take to end before it is killed. */
@@ -27,18 +27,41 @@ export const RESTART_RECORDS_MAX = 1_000
 export const QUEUED_CALLS_MAX = 4_096
 /** Calls under way in all engines: far more than any machine has CPUs, so it only bounds a mistake. */
 export const RUNNING_CALLS_MAX = 256
-/** Engines compute with all their threads for one call: a second one beside it only makes both slower. */
-export const CALLS_PER_MODEL_MAX = 1
-
-/** Calls that wait for a place in memory for their model, over all models. */
-export const PLACE_WAITERS_MAX = 1_024
-/** How long a call waits for a place in memory before it gets `resource/exhausted`. */
-export const PLACE_WAIT_MS_MAX = 300_000
+/** How long a call waits for a place in memory, or a seat, before it gets `resource/exhausted`. */
+export const CALL_WAIT_MS_MAX = 300_000
+/** A waiting call rises one priority after each of these, and to the front after the last: a batch call waits 40 s at most for its turn. */
+export const AGE_MS = 10_000
+/** Taken for what a call of a model takes until one was measured. */
+export const RUN_MS_GUESS = 500
+/** Models whose usual run time is remembered, and callers whose share of it is; the oldest are forgotten first. */
+export const COSTS_MAX = 1_000
+export const SHARES_MAX = 1_000
 /** A model may serve at least as long as its load took before it makes room for another, but no longer than this. */
 export const TURN_MS_MAX = 30_000
+/** Whoever asks again does so within a few milliseconds of the answer: so long an idle model is not yet given up. */
+export const USED_GAP_MS = 50
+/** Between two attempts to bring in a model that is to stay in memory. */
+export const RETURN_RETRY_MS = 60_000
+/** While a program of the foreground has the machine, models stay for so long after a call. */
+export const HELD_IDLE_MS = 10_000
+/** Idle time after which a model leaves where its setting names none. */
+export const IDLE_MS = 300_000
+/** Models of which it is remembered what they take and how long they load. */
+export const KNOWN_MAX = 1_000
+/** Between two measurements of what a model takes. */
+export const MEASURE_PAUSE_MS = 5_000
+/** How long an engine may take to write a model's state and give its memory back, before its process is ended instead. */
+export const PARK_MS_MAX = 60_000
+/** Of each model, what happened to it last. */
+export const HISTORY_MAX = 50
 
-/** Memory that stays free beside a model's estimate, for what the estimate does not know. */
-export const MEMORY_RESERVE_BYTES = 128 * 1024 * 1024
+/**
+ * Of the machine's memory, what models leave free: a little more than the level from which the pressure watcher wants memory back, so
+ * that a load does not bring about the pressure that undoes it.
+ */
+export const MEMORY_RESERVE = { share: 0.14, bytesMin: 384 * 1024 * 1024, bytesMax: 5632 * 1024 * 1024, shareMax: 0.26 } as const
+/** Of an accelerator's own memory, what models leave free: drivers, screens and contexts grow. */
+export const ACCELERATOR_RESERVE = 0.05
 /** Pieces of generated text under way: hides a round trip, and bounds what a slow reader piles up. */
 export const GENERATE_WINDOW = 32
 /** Text of one generation, in UTF-16 units: four times the longest prompt. */

@@ -1,9 +1,14 @@
-import { type Log, isSomaError } from '@soma/core'
-import type { HostFacts, LoadOptions, ModelPackage } from '@soma/spec'
-import type { RunnableModel, Registry } from '../ports.ts'
+import { mkdir, rm } from 'node:fs/promises'
+import { type Clock, SomaError, assert, isSomaError } from '@soma/core'
+import type { HostFacts, LoadOptions, MemoryEstimate, MemoryUsage, ModelPackage } from '@soma/spec'
+import type { Registry } from '../ports.ts'
+import type { ChosenModel } from './model-settings.ts'
+import { startDeadline } from '../deadline.ts'
+import type { Bytes } from './budget.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
-import { memoryShort } from './residency.ts'
+import { PARK_MS_MAX } from './limits.ts'
+import type { LoadedModel, Prepared } from './residency.ts'
 import type { RestartDelays } from './restart-delays.ts'
 
 export interface ModelLoaderDeps {
@@ -11,86 +16,161 @@ export interface ModelLoaderDeps {
   readonly pool: EnginePool
   readonly delays: RestartDelays
   readonly hostFacts: () => HostFacts
-  readonly log: Log
+  readonly clock: Clock
 }
 
-export interface ModelLoaderOptions {
-  /** CPU threads per engine; 0 takes all that this process may use. */
-  readonly threads: number
-  /** Stays free beside the estimate. */
-  readonly memoryReserveBytes: number
-}
+/** What a load is told beside the package. */
+export type Wish = Pick<LoadOptions, 'threads' | 'device' | 'scrub'>
 
 interface Waits {
   readonly signal: AbortSignal
 }
 
-/** Brings one model into memory: package, process, memory check, load. What it took is given back when a step fails. */
-export class ModelLoader {
-  readonly #deps: ModelLoaderDeps
-  readonly #options: ModelLoaderOptions
+/** A package that is laid out and a process that can load it; nothing of the model is in memory yet. */
+export class PreparedModel implements Prepared {
+  readonly model: ChosenModel
+  readonly pkg: ModelPackage
+  readonly process: EngineProcess
+  readonly options: LoadOptions
+  readonly bytes: Bytes
+  readonly smaller: MemoryEstimate['smaller']
+  readonly #pool: EnginePool
+  readonly #files: AsyncDisposableStack
+  #isTaken = false
 
-  constructor(deps: ModelLoaderDeps, options: ModelLoaderOptions) {
-    this.#deps = deps
-    this.#options = options
+  constructor(
+    parts: Pick<PreparedModel, 'model' | 'pkg' | 'process' | 'options' | 'bytes' | 'smaller'>,
+    pool: EnginePool,
+    files: AsyncDisposableStack,
+  ) {
+    this.model = parts.model
+    this.pkg = parts.pkg
+    this.process = parts.process
+    this.options = parts.options
+    this.bytes = parts.bytes
+    this.smaller = parts.smaller
+    this.#pool = pool
+    this.#files = files
   }
 
-  /** @throws {SomaError} whatever a step fails with; nothing of the model is in memory then. */
-  async load(model: RunnableModel, waits: Waits): Promise<EngineProcess> {
+  /** The caller sees to the process from now on, and to the package, which this closes. */
+  take(): AsyncDisposableStack {
+    this.#isTaken = true
+    return this.#files
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isTaken) return
+    this.#pool.giveBack(this.process)
+    await this.#files.disposeAsync()
+  }
+}
+
+/** Brings one model into memory: package, process, estimate, load. What it took is given back when a step fails. */
+export class ModelLoader {
+  readonly #deps: ModelLoaderDeps
+  /** What each process was loaded with: for loading it again. */
+  readonly #loads = new WeakMap<EngineProcess, { readonly model: ChosenModel; readonly pkg: ModelPackage; readonly options: LoadOptions }>()
+
+  constructor(deps: ModelLoaderDeps) {
+    this.#deps = deps
+  }
+
+  /** Asks the engine what loading will take. @throws {SomaError} whatever a step fails with; nothing is left of it then. */
+  async prepare(model: ChosenModel, wish: Wish, waits: Waits): Promise<PreparedModel> {
     const { registry, pool, delays } = this.#deps
     delays.check(model.engine, model.name)
     await using open = new AsyncDisposableStack()
     const pkg = open.use(await registry.open(model))
-    const process = await this.#start(model, pkg, waits)
-    // The engine may read the files at any time until it ends.
-    const files = open.move()
-    void process.ended.then(async ({ isFailure }) => {
-      if (isFailure) delays.failed(model.engine, model.name)
-      await files.disposeAsync()
-    })
-    pool.refill(model.engine)
-    return process
-  }
-
-  async #start(model: RunnableModel, pkg: ModelPackage, waits: Waits): Promise<EngineProcess> {
-    const { pool, delays, hostFacts } = this.#deps
-    const options = this.#loadOptions(model, hostFacts())
+    const options: LoadOptions = { ...wish, settings: model.settings }
     try {
       const process = await pool.take(model.engine, waits)
-      await this.#checkMemory(process, pkg, options, waits)
-      await process.load(pkg, options, waits)
-      return process
+      const estimate = await this.#estimate(process, pkg, options, waits)
+      const parts = { model, pkg, process, options, bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
+      return new PreparedModel(parts, pool, open.move())
     } catch (error) {
       if (isEngineFailure(error)) delays.failed(model.engine, model.name)
       throw error
     }
   }
 
-  #loadOptions({ settings }: RunnableModel, facts: HostFacts): LoadOptions {
-    return { threads: this.#options.threads || facts.cpus, settings }
-  }
-
-  /** Before anything is loaded: an engine that runs out of memory is killed by the kernel, or takes others with it. */
-  async #checkMemory(process: EngineProcess, pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<void> {
+  async #estimate(process: EngineProcess, pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<MemoryEstimate> {
     try {
-      const { residentBytes } = await process.estimate(pkg, options, waits)
-      const { memoryAvailableBytes } = this.#deps.hostFacts()
-      const availableBytes = Math.max(0, memoryAvailableBytes - this.#options.memoryReserveBytes)
-      if (residentBytes > availableBytes) throw cannotFit(pkg.name, residentBytes, availableBytes)
+      return await process.estimate(pkg, options, waits)
     } catch (error) {
       this.#deps.pool.giveBack(process)
       throw error
     }
   }
-}
 
-function cannotFit(model: string, neededBytes: number, availableBytes: number): Error {
-  const message = `model ${model} needs about ${mebibytes(neededBytes)} MiB of memory, ${mebibytes(availableBytes)} MiB are available; unload others first`
-  return memoryShort(message, { model, neededBytes, availableBytes })
-}
+  /** @throws {SomaError} whatever a step fails with; nothing of the model is in memory then. */
+  async load(prepared: PreparedModel, waits: Waits): Promise<LoadedModel<EngineProcess>> {
+    const { pool, delays } = this.#deps
+    const { model, pkg, process, options } = prepared
+    const files = prepared.take()
+    try {
+      await process.load(pkg, options, waits)
+    } catch (error) {
+      if (isEngineFailure(error)) delays.failed(model.engine, model.name)
+      await files.disposeAsync()
+      throw error
+    }
+    // The engine may read the files at any time until it ends.
+    void process.ended.then(async ({ isFailure }) => {
+      if (isFailure) delays.failed(model.engine, model.name)
+      await files.disposeAsync()
+    })
+    this.#loads.set(process, { model, pkg, options })
+    pool.refill(model.engine)
+    return await this.#loaded(process, waits)
+  }
 
-function mebibytes(bytes: number): number {
-  return Math.round(bytes / 1024 / 1024)
+  /** Into the process that it was parked in. @throws {SomaError} as `load`. */
+  async reload(process: EngineProcess, stateDirectory: string | undefined, waits: Waits): Promise<LoadedModel<EngineProcess>> {
+    const load = this.#loads.get(process)
+    assert(load, 'a parked process was loaded before')
+    await process.load(load.pkg, { ...load.options, ...(stateDirectory !== undefined && { stateDirectory }) }, waits)
+    return await this.#loaded(process, waits)
+  }
+
+  /** Takes the weights out of memory; the process stays. @returns what it still takes. */
+  async park(process: EngineProcess, stateDirectory: string | undefined): Promise<Bytes> {
+    const { clock } = this.#deps
+    using deadline = startDeadline(
+      clock,
+      PARK_MS_MAX,
+      () => new SomaError('call/timeout', `the engine took over ${PARK_MS_MAX} ms to give memory back`),
+    )
+    if (stateDirectory !== undefined) {
+      await rm(stateDirectory, { recursive: true, force: true })
+      await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
+    }
+    await process.park(deadline, stateDirectory)
+    return { memory: process.rssBytes }
+  }
+
+  async measure(process: EngineProcess, waits: Waits): Promise<Bytes> {
+    // One that computes on its only thread answers when it is done; what the system says of it must do then.
+    if (process.state === 'busy') return { memory: process.rssBytes }
+    const { residentBytes, deviceBytes } = await process.health(waits)
+    return this.#bytesOf({ residentBytes: residentBytes || process.rssBytes, deviceBytes })
+  }
+
+  async #loaded(process: EngineProcess, waits: Waits): Promise<LoadedModel<EngineProcess>> {
+    return { process, bytes: await this.measure(process, waits), seats: process.loaded.concurrency }
+  }
+
+  /** Accelerators that share the machine's memory are part of it. */
+  #bytesOf({ residentBytes, deviceBytes = {} }: MemoryUsage): Bytes {
+    const { accelerators = [] } = this.#deps.hostFacts()
+    const unified = new Set(accelerators.filter(({ unified }) => unified).map(({ id }) => id))
+    const bytes: Record<string, number> = { memory: residentBytes }
+    for (const [device, count] of Object.entries(deviceBytes)) {
+      const at = unified.has(device) ? 'memory' : device
+      bytes[at] = (bytes[at] ?? 0) + count
+    }
+    return bytes
+  }
 }
 
 function isEngineFailure(error: unknown): boolean {

@@ -1,78 +1,19 @@
-/** What the machine may hold, and for how long. */
-export interface ResidencyLimits {
-  /** Models in memory at once, loading and unloading ones included. */
-  readonly loadedMax: number
-  /** An unused model is unloaded after this long; 0 never. */
-  readonly idleUnloadMs: number
-  /** Bound of a turn, see `Resident.turnEndsAt`. */
-  readonly turnMsMax: number
-  readonly waitersMax: number
-  readonly waitMsMax: number
-}
-
-/**
- * A model's place in memory. `blocked` waits for another model to leave, because memory (not the number of places) is short.
- */
-export type Phase = 'loading' | 'blocked' | 'ready' | 'unloading'
-
-export interface Resident {
-  readonly phase: Phase
-  /** Tells this stay in memory from an earlier one of the same model: late events of that one are ignored. */
-  readonly instance: number
-  /** Calls that use it now. It is never unloaded while there are any. */
-  readonly leases: number
-  readonly loadBeganAt: number
-  /** When it was loaded; meaningless before. */
-  readonly readyAt: number
-  readonly usedAt: number
-  /**
-   * Until then it need not make room for waiting models: as long as its load took, so that swapping never costs more time than
-   * serving, and calls that alternate between too many models are collated instead of reloading each time.
-   */
-  readonly turnEndsAt: number
-  /** An unload was asked for: tickets from this one on wait for the next stay. */
-  readonly drainFrom: number | null
-}
-
-export interface Waiter {
-  /** Grows with every acquire. */
-  readonly ticket: number
-  readonly model: string
-  readonly until: number
-}
-
-export interface ResidencyState {
-  readonly residents: ReadonlyMap<string, Resident>
-  /** First come, first served, over all models. */
-  readonly waiters: readonly Waiter[]
-  readonly lastInstance: number
-  readonly lastTicket: number
-}
-
-export type ResidencyEvent =
-  | { readonly type: 'acquire'; readonly ticket: number; readonly model: string }
-  /** The waiter has gone away. */
-  | { readonly type: 'cancel'; readonly ticket: number }
-  | { readonly type: 'release'; readonly model: string; readonly instance: number }
-  | { readonly type: 'loaded'; readonly model: string; readonly instance: number }
-  /** `memoryShort`: it could fit once another model has left. */
-  | { readonly type: 'load-failed'; readonly model: string; readonly instance: number; readonly memoryShort: boolean }
-  /** Its process is gone: it crashed, or an unload is done. */
-  | { readonly type: 'ended'; readonly model: string; readonly instance: number }
-  | { readonly type: 'unload'; readonly model: string }
-  | { readonly type: 'tick' }
-
-export type UnloadReason = 'idle' | 'room' | 'asked' | 'abandoned'
-export type RefuseReason = 'waiters' | 'waited' | 'load'
-
-export type ResidencyEffect =
-  | { readonly type: 'grant'; readonly ticket: number; readonly model: string; readonly instance: number }
-  | { readonly type: 'refuse'; readonly ticket: number; readonly model: string; readonly reason: RefuseReason }
-  | { readonly type: 'load'; readonly model: string; readonly instance: number }
-  /** Also ends a load that nobody waits for any more. `ended` follows. */
-  | { readonly type: 'unload'; readonly model: string; readonly instance: number; readonly reason: UnloadReason }
-
-export const emptyResidency: ResidencyState = { residents: new Map(), waiters: [], lastInstance: 0, lastTicket: 0 }
+import { type Bytes, excess, isNothing, larger, minus, nothing, overlap, total } from './budget.ts'
+import { Books, type OpenClaim, openClaims } from './claims.ts'
+import { leavesAt, returnsAt } from './leave-times.ts'
+import {
+  type Leaving,
+  type Place,
+  type RefuseReason,
+  type ResidencyEffect,
+  type ResidencyEvent,
+  type ResidencyLimits,
+  type ResidencyState,
+  type UnloadReason,
+  isIdle,
+  settingOf,
+} from './residency-state.ts'
+import { chooseVictims, leavesFor } from './victims.ts'
 
 /** Which models are in memory: one step. Pure, so that the simulator can drive it. */
 export function stepResidency(
@@ -83,218 +24,401 @@ export function stepResidency(
 ): { readonly state: ResidencyState; readonly effects: readonly ResidencyEffect[] } {
   const step = new Step(state, now, limits)
   step.take(event)
-  step.serveWaiters()
-  return { state: step.state(), effects: step.effects }
+  step.leaveInTime()
+  step.returnInTime()
+  step.serveClaims()
+  return { state: step.state, effects: step.effects() }
 }
 
-/** When `tick` is due next; undefined when nothing waits for time to pass. */
-export function nextTickAt(state: ResidencyState, limits: ResidencyLimits): number | undefined {
-  const idle =
-    limits.idleUnloadMs === 0 ? [] : [...state.residents.values()].filter(isIdle).map(({ usedAt }) => usedAt + limits.idleUnloadMs)
-  const waits = state.waiters.map(({ until }) => until)
-  return idle.length + waits.length === 0 ? undefined : Math.min(...idle, ...waits)
-}
-
-function isIdle(resident: Resident): boolean {
-  return resident.phase === 'ready' && resident.leases === 0
-}
+type Of<Type extends ResidencyEvent['type']> = Extract<ResidencyEvent, { type: Type }>
 
 /** The working copy of one step. */
 class Step {
-  readonly effects: ResidencyEffect[] = []
-  readonly #residents: Map<string, Resident>
+  readonly #effects: ResidencyEffect[] = []
   readonly #now: number
   readonly #limits: ResidencyLimits
-  #waiters: readonly Waiter[]
-  #lastInstance: number
-  #lastTicket: number
+  readonly #places: Map<string, Place>
+  #state: ResidencyState
 
   constructor(state: ResidencyState, now: number, limits: ResidencyLimits) {
-    this.#residents = new Map(state.residents)
-    this.#waiters = state.waiters
-    this.#lastInstance = state.lastInstance
-    this.#lastTicket = state.lastTicket
+    this.#places = new Map(state.places)
+    this.#state = { ...state, places: this.#places }
     this.#now = now
     this.#limits = limits
   }
 
-  state(): ResidencyState {
-    return { residents: this.#residents, waiters: this.#waiters, lastInstance: this.#lastInstance, lastTicket: this.#lastTicket }
+  get state(): ResidencyState {
+    return this.#state
+  }
+
+  /** What opens a model comes last: its calls start at once, and find all else settled. */
+  effects(): ResidencyEffect[] {
+    const opens = this.#effects.filter(({ type }) => type === 'ready')
+    const open = opens.filter((effect) => this.#places.get(effect.model)?.phase === 'ready')
+    return [...this.#effects.filter(({ type }) => type !== 'ready'), ...open]
   }
 
   take(event: ResidencyEvent): void {
     switch (event.type) {
-      case 'acquire':
-        return this.#acquire(event.ticket, event.model)
-      case 'cancel':
-        return this.#cancel(event.ticket)
+      case 'want':
+        return this.#want(event)
+      case 'unwant':
+        return this.#unwant(event.model)
+      case 'use':
+        return this.#use(event)
       case 'release':
-        return this.#release(event.model, event.instance)
+        return this.#update(event, ({ users }) => ({ users: users - 1, usedAt: this.#now }))
+      case 'estimated':
+        return this.#estimated(event)
       case 'loaded':
-        return this.#loaded(event.model, event.instance)
+        return this.#loaded(event)
       case 'load-failed':
-        return this.#loadFailed(event.model, event.instance, event.memoryShort)
+        return this.#loadFailed(event)
+      case 'measured':
+        return this.#measured(event)
+      case 'parked':
+        return this.#parked(event)
       case 'ended':
-        return this.#ended(event.model, event.instance)
+        return this.#ended(event)
       case 'unload':
         return this.#unloadAsked(event.model)
+      case 'forget':
+        return this.#change({ known: without(this.#state.known, event.model), retryAt: without(this.#state.retryAt, event.model) })
+      case 'set':
+        return this.#set(event)
+      case 'plan':
+        return this.#change({ plans: new Map(this.#state.plans).set(event.model, event.plan) })
+      case 'limits':
+        return this.#newLimits(event.limits)
+      case 'pressure':
+        this.#change({ isPressed: event.isOn })
+        return this.#free(minus(event.free, new Books(this.#state).leaving), 'pressure')
+      case 'foreground':
+        return this.#foreground(event.isOn)
       case 'tick':
-        return this.#tick()
+        return undefined
     }
   }
 
-  /** Gives, in order of arrival, what can be given now. Waiters that only need their own model to be ready overtake the others. */
-  serveWaiters(): void {
-    const needy = new Set<string>()
-    this.#waiters = this.#waiters.filter((waiter) => {
-      const resident = this.#residents.get(waiter.model)
-      if (!resident) this.#findPlace(waiter.model, needy)
-      else if (this.#mayUse(waiter, resident, needy)) return this.#grant(waiter, resident)
-      return true
-    })
-    for (const [model, resident] of this.#residents)
-      if (isIdle(resident) && resident.drainFrom !== null) this.#unload(model, resident, 'asked')
+  /** Idle models whose time is over, and those that were asked to go. */
+  leaveInTime(): void {
+    for (const [model, place] of this.#places) {
+      if (place.phase === 'ready' && place.isAsked && !(place.isFresh && place.want)) this.#drain(model, { to: 'end', reason: 'asked' })
+      else if (leavesAt(this.#state, model, this.#limits) <= this.#now) this.#unload(model, this.#leaving(model, place, 'idle'))
+      else if (place.phase === 'draining' && place.users === 0 && place.leaving) this.#unload(model, place.leaving)
+    }
   }
 
-  #mayUse(waiter: Waiter, resident: Resident, needy: ReadonlySet<string>): boolean {
-    const drained = resident.drainFrom !== null && waiter.ticket >= resident.drainFrom
-    const yields = this.#now >= resident.turnEndsAt && needy.size > this.#leaving()
-    return resident.phase === 'ready' && !drained && !yields
+  /** Models that are to be in memory although nobody calls them. */
+  returnInTime(): void {
+    for (const model of this.#state.settings.keys()) {
+      if (returnsAt(this.#state, model) > this.#now) continue
+      const plan = this.#state.plans.get(model)
+      // Expected once: if nobody comes, it is not brought in again.
+      if (plan) this.#change({ plans: new Map(this.#state.plans).set(model, { ...plan, expectAt: null }) })
+      this.#await(model, { isExtra: true })
+    }
   }
 
-  #grant({ ticket, model }: Waiter, resident: Resident): false {
-    this.#residents.set(model, { ...resident, leases: resident.leases + 1, usedAt: this.#now })
-    this.effects.push({ type: 'grant', ticket, model, instance: resident.instance })
-    return false
+  /** Gives room, in order of urgency, to whom it can be given now, and sees to it that it becomes free for the others. */
+  serveClaims(): void {
+    const claims = openClaims(this.#state)
+    const books = new Books(this.#state)
+    for (const claim of claims) {
+      // What comes in without a call would be in the way of those who wait for one.
+      if (!claim.place.want && books.isPromised) break
+      this.#serve(claim, books)
+    }
+    if (!claims.some(({ model }) => this.#places.get(model)?.want)) this.#reopen()
   }
 
-  /** Starts the load, or sees to it that one place becomes free for each model that needs one. */
-  #findPlace(model: string, needy: Set<string>): void {
-    if (this.#residents.size < this.#limits.loadedMax) return this.#load(model)
-    if (needy.has(model)) return
-    needy.add(model)
-    if (this.#leaving() < needy.size) this.#evict()
+  #serve(claim: OpenClaim, books: Books): void {
+    const { model, place, needs } = claim
+    if (this.#places.get(model) !== place) return
+    const extra = minus(needs, place.bytes)
+    const reason = this.#neverFits(model, needs)
+    if (reason) return this.#refuse(model, reason)
+    if (place.want) this.#makeRoom(claim, books.missing(extra), books)
+    if (books.fits(extra)) {
+      books.take(extra)
+      this.#load(model, needs)
+    } else if (place.want) books.promise(extra)
   }
 
-  #leaving(): number {
-    let count = 0
-    for (const { phase } of this.#residents.values()) if (phase === 'unloading') count += 1
-    return count
+  /** Has the models leave that may leave now; those that may later are set aside for this claim, so that no other counts on them. */
+  #makeRoom(claim: OpenClaim, missing: Bytes, books: Books): void {
+    if (isNothing(missing)) return
+    const leaving = (by: number) => (model: string) => !books.isSpoken(model) && leavesFor(claim, this.#state, model, this.#limits) <= by
+    const now = chooseVictims(this.#state, missing, leaving(this.#now), this.#now)
+    const later = now ? [] : chooseVictims(this.#state, missing, leaving(Number.MAX_VALUE), this.#now)
+    for (const victim of now ?? later ?? []) {
+      const place = this.#places.get(victim)
+      if (!place) continue
+      books.leaves(victim, place.bytes)
+      if (now) this.#drain(victim, { ...this.#leaving(victim, place, 'room'), by: claim.model })
+    }
   }
 
-  /** Unloads the least recently used model of those that no call uses. @returns whether there is one. */
-  #evict(): boolean {
-    let victim: [string, Resident] | undefined
-    for (const entry of this.#residents) if (isIdle(entry[1]) && (!victim || entry[1].usedAt < victim[1].usedAt)) victim = entry
-    if (victim) this.#unload(...victim, 'room')
-    return victim !== undefined
+  #neverFits(model: string, needs: Bytes): RefuseReason | undefined {
+    const { places, limits } = this.#state
+    if (!isNothing(excess(needs, limits))) return 'too-large'
+    const pinned = [...places].filter(([name, place]) => name !== model && this.#isPinned(name) && place.phase !== 'unloading')
+    return isNothing(excess(needs, minus(limits, total(pinned.map(([, { bytes }]) => bytes))))) ? undefined : 'pinned'
   }
 
-  #load(model: string): void {
-    this.#lastInstance += 1
-    const instance = this.#lastInstance
-    const drainFrom = this.#residents.get(model)?.drainFrom ?? null
-    const now = this.#now
-    this.#residents.set(model, {
-      phase: 'loading',
+  /** Whoever made room for a claim that is gone stays. */
+  #reopen(): void {
+    for (const model of this.#places.keys()) this.#stay(model)
+  }
+
+  #stay(model: string): void {
+    const place = this.#places.get(model)
+    if (place?.phase !== 'draining' || place.leaving?.reason !== 'room') return
+    this.#places.set(model, { ...place, phase: 'ready', leaving: null })
+    this.#effects.push({ type: 'ready', model, instance: place.instance })
+  }
+
+  #want({ model, due }: Of<'want'>): void {
+    const place = this.#places.get(model)
+    if (!place) return this.#await(model, { isExtra: false, due })
+    this.#places.set(model, { ...place, want: { due, since: place.want?.since ?? this.#now } })
+  }
+
+  #await(model: string, how: { readonly isExtra: boolean; readonly due?: number }): void {
+    const instance = this.#state.lastInstance + 1
+    this.#change({ lastInstance: instance })
+    const { isExtra, due } = how
+    const known = this.#state.known.get(model)
+    // One that would be refused is asked for its smaller forms first.
+    const needs = known && !this.#neverFits(model, known.needs) ? known.needs : null
+    this.#places.set(model, {
+      phase: 'waiting',
       instance,
-      leases: 0,
-      loadBeganAt: now,
-      readyAt: now,
-      usedAt: now,
-      turnEndsAt: now,
-      drainFrom,
+      bytes: nothing,
+      needs,
+      users: 0,
+      want: due === undefined ? null : { due, since: this.#now },
+      isExtra,
+      isFresh: false,
+      lastDue: due ?? Infinity,
+      loadBeganAt: this.#now,
+      readyAt: this.#now,
+      usedAt: this.#now,
+      turnEndsAt: this.#now,
+      isAsked: false,
+      leaving: null,
     })
-    this.effects.push({ type: 'load', model, instance })
-  }
-
-  #unload(model: string, resident: Resident, reason: UnloadReason): void {
-    this.#residents.set(model, { ...resident, phase: 'unloading' })
-    this.effects.push({ type: 'unload', model, instance: resident.instance, reason })
-  }
-
-  #acquire(ticket: number, model: string): void {
-    this.#lastTicket = ticket
-    if (this.#waiters.length >= this.#limits.waitersMax) this.#refuse({ ticket, model }, 'waiters')
-    else this.#waiters = [...this.#waiters, { ticket, model, until: this.#now + this.#limits.waitMsMax }]
-  }
-
-  #refuse({ ticket, model }: Pick<Waiter, 'ticket' | 'model'>, reason: RefuseReason): void {
-    this.effects.push({ type: 'refuse', ticket, model, reason })
-  }
-
-  #cancel(ticket: number): void {
-    this.#dropWaiters((waiter) => waiter.ticket === ticket)
+    if (needs === null) this.#effects.push({ type: 'estimate', model, instance })
   }
 
   /** A load that nobody waits for any more is ended: it may be what makes the machine slow. */
-  #dropWaiters(leaves: (waiter: Waiter) => boolean): void {
-    const left = this.#waiters.filter(leaves)
-    this.#waiters = this.#waiters.filter((waiter) => !leaves(waiter))
-    for (const { model } of left) {
-      const resident = this.#residents.get(model)
-      if (this.#waiters.some((waiter) => waiter.model === model) || !resident) continue
-      if (resident.phase === 'blocked') this.#residents.delete(model)
-      if (resident.phase === 'loading') this.#unload(model, resident, 'abandoned')
-    }
+  #unwant(model: string): void {
+    const place = this.#places.get(model)
+    if (!place?.want) return
+    this.#places.set(model, { ...place, want: null })
+    if (place.isExtra) return
+    if (place.phase === 'waiting') this.#drop(model)
+    if (place.phase === 'loading') this.#unload(model, { to: 'end', reason: 'abandoned' })
   }
 
-  #current(model: string, instance: number): Resident | undefined {
-    const resident = this.#residents.get(model)
-    return resident?.instance === instance ? resident : undefined
+  #drop(model: string): void {
+    const place = this.#places.get(model)
+    if (!place) return
+    this.#places.delete(model)
+    this.#effects.push({ type: 'unload', model, instance: place.instance, leaving: { to: 'end', reason: 'abandoned' } })
   }
 
-  #release(model: string, instance: number): void {
-    const resident = this.#current(model, instance)
-    if (resident) this.#residents.set(model, { ...resident, leases: resident.leases - 1, usedAt: this.#now })
+  #use(event: Of<'use'>): void {
+    this.#update(event, ({ users }) => ({ users: users + 1, usedAt: this.#now, isFresh: false, isExtra: false, lastDue: event.due }))
   }
 
-  #loaded(model: string, instance: number): void {
-    const resident = this.#current(model, instance)
-    if (resident?.phase !== 'loading') return
-    const turnMs = Math.min(this.#now - resident.loadBeganAt, this.#limits.turnMsMax)
-    this.#residents.set(model, { ...resident, phase: 'ready', readyAt: this.#now, usedAt: this.#now, turnEndsAt: this.#now + turnMs })
+  #estimated(event: Of<'estimated'>): void {
+    const learned = this.#state.known.get(event.model)?.needs ?? nothing
+    this.#update(event, ({ phase }) => (phase === 'waiting' ? { needs: larger(event.bytes, learned) } : {}))
   }
 
-  #loadFailed(model: string, instance: number, memoryShort: boolean): void {
-    const resident = this.#current(model, instance)
+  #load(model: string, needs: Bytes): void {
+    const place = this.#places.get(model)
+    if (!place) return
+    const isWarm = place.phase === 'parked'
+    this.#places.set(model, { ...place, phase: 'loading', bytes: larger(needs, place.bytes), loadBeganAt: this.#now })
+    this.#effects.push({ type: 'load', model, instance: place.instance, isWarm })
+  }
+
+  #loaded(event: Of<'loaded'>): void {
+    const { model, instance, bytes } = event
+    const place = this.#current(event)
+    if (place?.phase !== 'loading') return
+    const loadMs = this.#now - place.loadBeganAt
+    this.#learn(model, bytes, loadMs)
+    const now = this.#now
+    const turnEndsAt = now + Math.min(loadMs, this.#limits.turnMsMax)
+    const needs = larger(place.needs ?? nothing, bytes)
+    this.#places.set(model, { ...place, phase: 'ready', bytes, needs, isFresh: true, readyAt: now, usedAt: now, turnEndsAt })
+    this.#effects.push({ type: 'ready', model, instance })
+    this.#keepLimits()
+  }
+
+  #loadFailed(event: Of<'load-failed'>): void {
+    const place = this.#current(event)
     // An abandoned load failed: nobody waits for it, and who came since wants a new one.
-    if (resident?.phase === 'unloading') return this.#ended(model, instance)
-    if (!resident) return
-    if (memoryShort && (this.#leaving() > 0 || this.#evict())) this.#residents.set(model, { ...resident, phase: 'blocked' })
-    else this.#giveUp(model)
+    if (place?.phase === 'unloading') return this.#ended(event)
+    if (!place) return
+    const { model } = event
+    const others = total([...this.#places].filter(([name]) => name !== model).map(([, { bytes }]) => bytes))
+    if (!event.isShort || isNothing(others)) return this.#refuse(model, 'load')
+    // More than was free when it failed: so another one has to leave before the next attempt, until there is none.
+    const needs = larger(place.needs ?? nothing, moreThanFree(this.#state.limits, others))
+    this.#places.set(model, { ...place, phase: 'waiting', bytes: nothing, needs })
+    if (this.#neverFits(model, needs)) this.#refuse(model, 'load')
   }
 
-  /** Those who waited for this load get its error; who comes later tries anew. */
-  #giveUp(model: string): void {
-    this.#residents.delete(model)
-    for (const waiter of this.#waiters) if (waiter.model === model) this.#refuse(waiter, 'load')
-    this.#waiters = this.#waiters.filter((waiter) => waiter.model !== model)
-    this.#retryBlocked()
+  #measured(event: Of<'measured'>): void {
+    this.#update(event, ({ phase }) => (phase === 'ready' || phase === 'draining' ? { bytes: event.bytes } : {}))
+    if (this.#current(event)?.phase === 'ready') this.#learn(event.model, event.bytes)
+    this.#keepLimits()
   }
 
-  #ended(model: string, instance: number): void {
-    if (!this.#current(model, instance)) return
-    this.#residents.delete(model)
-    this.#retryBlocked()
+  #learn(model: string, bytes: Bytes, loadMs?: number): void {
+    const before = this.#state.known.get(model)
+    const known = new Map(this.#state.known)
+    known.delete(model)
+    known.set(model, { needs: larger(before?.needs ?? nothing, bytes), loadMs: loadMs ?? before?.loadMs ?? 0 })
+    const [oldest] = known.keys()
+    if (known.size > this.#limits.knownMax && oldest !== undefined) known.delete(oldest)
+    this.#change({ known })
   }
 
-  /** Memory became free. All of them try: those for whom it is not enough block again, or fail when nothing else can leave. */
-  #retryBlocked(): void {
-    for (const [model, { phase }] of this.#residents) if (phase === 'blocked') this.#load(model)
+  #parked(event: Of<'parked'>): void {
+    const place = this.#current(event)
+    if (place?.phase !== 'unloading') return
+    const want = place.want && { ...place.want, since: this.#now }
+    this.#places.set(event.model, { ...place, phase: 'parked', bytes: event.bytes, isFresh: false, want, leaving: null, isAsked: false })
+    if (place.isAsked) this.#unload(event.model, { to: 'end', reason: 'asked' })
+  }
+
+  #ended(event: Pick<Of<'ended'>, 'model' | 'instance'>): void {
+    const place = this.#current(event)
+    if (!place) return
+    this.#places.delete(event.model)
+    if (place.want) this.#await(event.model, { isExtra: false, due: place.want.due })
   }
 
   #unloadAsked(model: string): void {
-    const resident = this.#residents.get(model)
-    if (!resident || resident.phase === 'unloading' || resident.drainFrom !== null) return
-    this.#residents.set(model, { ...resident, drainFrom: this.#lastTicket + 1 })
+    const place = this.#places.get(model)
+    if (!place || place.isAsked) return
+    this.#places.set(model, { ...place, isAsked: true })
+    if (place.phase === 'parked') this.#unload(model, { to: 'end', reason: 'asked' })
+    if (place.phase === 'draining') this.#places.set(model, { ...place, isAsked: true, leaving: { to: 'end', reason: 'asked' } })
   }
 
-  #tick(): void {
-    for (const waiter of this.#waiters) if (waiter.until <= this.#now) this.#refuse(waiter, 'waited')
-    this.#dropWaiters(({ until }) => until <= this.#now)
-    if (this.#limits.idleUnloadMs === 0) return
-    for (const [model, resident] of this.#residents)
-      if (isIdle(resident) && this.#now - resident.usedAt >= this.#limits.idleUnloadMs) this.#unload(model, resident, 'idle')
+  #set({ model, setting }: Of<'set'>): void {
+    const settings = new Map(this.#state.settings)
+    if (setting) settings.set(model, setting)
+    else settings.delete(model)
+    this.#change({ settings, plans: without(this.#state.plans, model), retryAt: without(this.#state.retryAt, model) })
+    const place = this.#places.get(model)
+    if (place?.phase === 'parked' && settingOf(this.#state, model, this.#limits).mode !== 'swap')
+      this.#unload(model, { to: 'end', reason: 'idle' })
+    if (place?.isExtra && place.phase === 'waiting' && !place.want) this.#drop(model)
+    if (setting?.pinned) this.#stay(model)
   }
+
+  #newLimits(limits: Bytes): void {
+    this.#change({ limits })
+    this.#keepLimits()
+  }
+
+  /** More is in memory than may be: what nobody uses goes. */
+  #keepLimits(): void {
+    const used = new Books(this.#state)
+    this.#free(excess(minus(used.used, used.leaving), this.#state.limits), 'pressure')
+  }
+
+  #foreground(isOn: boolean): void {
+    this.#change({ isHeld: isOn })
+    if (!isOn) return
+    for (const [model, place] of this.#places)
+      if (isIdle(place) && !this.#isPinned(model)) this.#unload(model, { to: 'end', reason: 'foreground' })
+  }
+
+  /** As much as can be of it, from models that nobody uses. */
+  #free(missing: Bytes, reason: UnloadReason): void {
+    if (isNothing(missing)) return
+    const mayLeave = (model: string, place: Place): boolean => isIdle(place) && !this.#isPinned(model)
+    const idle = [...this.#places]
+      .filter(([model, place]) => mayLeave(model, place) && overlap(place.bytes, missing) > 0)
+      .map(([model]) => model)
+    for (const model of chooseVictims(this.#state, missing, mayLeave, this.#now) ?? idle) this.#unload(model, { to: 'end', reason })
+  }
+
+  #refuse(model: string, reason: RefuseReason): void {
+    const place = this.#places.get(model)
+    if (!place) return
+    const { limits, retryAt } = this.#state
+    if (place.isExtra || reason === 'load') this.#change({ retryAt: new Map(retryAt).set(model, this.#now + this.#limits.retryMs) })
+    if (place.phase === 'parked') this.#places.set(model, { ...place, want: null })
+    else this.#places.delete(model)
+    this.#effects.push({ type: 'refuse', model, reason, needs: place.needs ?? nothing, limits })
+  }
+
+  #leaving(model: string, place: Place, reason: UnloadReason): Leaving {
+    const parks =
+      settingOf(this.#state, model, this.#limits).mode === 'swap' && place.phase !== 'parked' && !place.isAsked && !this.#state.isHeld
+    return { to: parks ? 'park' : 'end', reason }
+  }
+
+  /** Takes no more calls, and leaves once the running ones are done. */
+  #drain(model: string, leaving: Leaving): void {
+    const place = this.#places.get(model)
+    if (!place) return
+    if (place.users === 0) return this.#unload(model, leaving)
+    const want = place.want && { ...place.want, since: this.#now }
+    this.#places.set(model, { ...place, phase: 'draining', leaving, want })
+    this.#effects.push({ type: 'close', model, instance: place.instance })
+  }
+
+  #unload(model: string, leaving: Leaving): void {
+    const place = this.#places.get(model)
+    if (!place) return
+    if (place.phase === 'ready') this.#effects.push({ type: 'close', model, instance: place.instance })
+    const want = place.want && { ...place.want, since: this.#now }
+    this.#places.set(model, { ...place, phase: 'unloading', leaving, want })
+    this.#effects.push({ type: 'unload', model, instance: place.instance, leaving })
+  }
+
+  #current({ model, instance }: { readonly model: string; readonly instance: number }): Place | undefined {
+    const place = this.#places.get(model)
+    return place?.instance === instance ? place : undefined
+  }
+
+  #update(of: { readonly model: string; readonly instance: number }, change: (place: Place) => Partial<Place>): void {
+    const place = this.#current(of)
+    if (place) this.#places.set(of.model, { ...place, ...change(place) })
+  }
+
+  #change(change: Partial<ResidencyState>): void {
+    this.#state = { ...this.#state, ...change }
+  }
+
+  #isPinned(model: string): boolean {
+    return settingOf(this.#state, model, this.#limits).pinned
+  }
+}
+
+function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  if (!map.has(key)) return map
+  const rest = new Map(map)
+  rest.delete(key)
+  return rest
+}
+
+/** One byte more than is free, wherever something is in the way. */
+function moreThanFree(limits: Bytes, others: Bytes): Bytes {
+  return Object.fromEntries(
+    Object.entries(others).flatMap(([device, bytes]) => {
+      const limit = limits[device]
+      return limit === undefined || bytes <= 0 ? [] : [[device, Math.max(0, limit - bytes) + 1]]
+    }),
+  )
 }

@@ -3,6 +3,9 @@ import { describe, it } from 'node:test'
 import { World, behave, float32, isAlive, never, refused } from './test-world.ts'
 
 const MEBIBYTE = 2 ** 20
+/** For two of these there is room. */
+const half = { residentBytes: 512 * MEBIBYTE }
+const room = { memoryBytesMax: 1024 * MEBIBYTE }
 const loadedNames = (world: World): Array<string | null> =>
   world.runtime
     .processes()
@@ -11,7 +14,7 @@ const loadedNames = (world: World): Array<string | null> =>
 
 describe('models in memory', () => {
   it('make room for others: the least recently used leaves, and one in use never does', async () => {
-    await using world = await World.create({ a: {}, b: {}, c: {} }, { loadedMax: 2 })
+    await using world = await World.create({ a: half, b: half, c: half }, room)
     await world.runtime.load('a', never)
     await world.runtime.load('b', never)
     const call = world.runtime.infer('a', { inputs: [behave({ delayMs: 300 }), float32(1)] }, never)
@@ -23,7 +26,7 @@ describe('models in memory', () => {
   })
 
   it('are unloaded when nobody has used them for long, and their process ends', async () => {
-    await using world = await World.create({ a: {} }, { idleUnloadMs: 20 })
+    await using world = await World.create({ a: {} }, { residency: 'timeout=1' })
     await world.runtime.load('a', never)
     const pid = world.pid('a') ?? 0
     await world.until(() => world.runtime.processes().length === 0, 'the model is unloaded')
@@ -76,19 +79,16 @@ describe('models in memory', () => {
   it('are refused, with the numbers, when they cannot fit', async () => {
     await using world = await World.create({ huge: { residentBytes: 3000 * MEBIBYTE } }, { memoryAvailableBytes: 2048 * MEBIBYTE })
     const { message, details, retryable } = await refused(world.runtime.infer('huge', { inputs: [] }, never), 'resource/exhausted')
-    assert.match(message, /3000 MiB.*1920 MiB/)
-    assert.deepEqual(details, { model: 'huge', neededBytes: 3000 * MEBIBYTE, availableBytes: 1920 * MEBIBYTE, resource: 'memory' })
+    assert.match(message, /3000 MiB of memory.*1920 MiB/)
+    const numbers = { neededBytes: 3000 * MEBIBYTE, budgetBytes: 1920 * MEBIBYTE }
+    assert.deepEqual(details, { model: 'huge', device: 'memory', ...numbers, smaller: [], resource: 'memory' })
     assert.ok(retryable)
     assert.equal(world.openPackages, 0)
   })
 
   it('that are idle leave when another would not fit beside them', async () => {
-    await using world = await World.create(
-      { small: {}, large: { residentBytes: 1500 * MEBIBYTE } },
-      { memoryAvailableBytes: 1024 * MEBIBYTE },
-    )
+    await using world = await World.create({ small: {}, large: { residentBytes: 1023.5 * MEBIBYTE } }, room)
     await world.runtime.load('small', never)
-    world.memoryAvailableBytes = () => (loadedNames(world).includes('small') ? 1024 : 2048) * MEBIBYTE
     await world.runtime.load('large', never)
     assert.deepEqual(loadedNames(world), ['large'])
   })
@@ -145,7 +145,7 @@ describe('spare processes', () => {
 
 describe('stopping', () => {
   it('leaves no process, and fails what waits and what comes', async () => {
-    await using world = await World.create({ a: {}, b: {}, c: {} }, { loadedMax: 2, warmSpares: 1, times: { stopGraceMs: 100 } })
+    await using world = await World.create({ a: half, b: half, c: half }, { ...room, warmSpares: 1, times: { stopGraceMs: 100 } })
     await world.runtime.load('a', never)
     await world.runtime.load('b', never)
     const pids = world.runtime.processes().map(({ pid }) => pid)

@@ -1,14 +1,20 @@
-import { type Clock, SomaError, abortError, isSomaError, toSomaError, untilAborted } from '@soma/core'
+import { type Clock, SomaError, abortError, defined, toSomaError, untilAborted } from '@soma/core'
+import type { MemoryEstimate } from '@soma/spec'
+import type { Bytes } from './budget.ts'
+import { Demands } from './demands.ts'
+import { nextTickAt } from './leave-times.ts'
+import { MEASURE_PAUSE_MS } from './limits.ts'
+import { cannotFit, isMemoryShort, stopping } from './residency-errors.ts'
 import {
-  type RefuseReason,
+  type Leaving,
+  type Place,
   type ResidencyEffect,
   type ResidencyEvent,
   type ResidencyLimits,
-  type UnloadReason,
+  type ResidencyState,
   emptyResidency,
-  nextTickAt,
-  stepResidency,
-} from './residency-step.ts'
+} from './residency-state.ts'
+import { stepResidency } from './residency-step.ts'
 
 /** What residency needs of a process that holds a model. */
 export interface HoldsModel {
@@ -18,94 +24,159 @@ export interface HoldsModel {
   stop(reason?: SomaError): Promise<unknown>
 }
 
-export interface ResidencyDeps<Process extends HoldsModel> {
+/** What loading will take, and what was made ready to find out. Disposing gives that back. */
+export interface Prepared extends AsyncDisposable {
+  readonly bytes: Bytes
+  readonly smaller?: MemoryEstimate['smaller']
+}
+
+export interface LoadedModel<Process> {
+  readonly process: Process
+  readonly bytes: Bytes
+  /** Calls that it runs at once. */
+  readonly seats: number
+}
+
+interface Waits {
+  readonly signal: AbortSignal
+}
+
+export interface ResidencyDeps<Process extends HoldsModel, Ready extends Prepared> {
   readonly clock: Clock
-  /** Rejects only when nothing of the model is in memory any more. */
-  load(model: string, waits: { readonly signal: AbortSignal }): Promise<Process>
-  /** Told of what happened, for events and the log. */
-  loaded?(model: string, loadMs: number): void
-  unloaded?(model: string, reason: UnloadReason | 'ended'): void
+  /** What models may take now, by device. */
+  limits(): Bytes
+  prepare(model: string, waits: Waits): Promise<Ready>
+  /** Takes over what was prepared, if anything. Rejects only when nothing of the model is in memory any more. */
+  load(model: string, prepared: Ready | undefined, waits: Waits): Promise<LoadedModel<Process>>
+  /** Into the process that it was parked in. */
+  reload(model: string, process: Process, waits: Waits): Promise<LoadedModel<Process>>
+  /** @returns what the process still takes. */
+  park(model: string, process: Process): Promise<Bytes>
+  measure(process: Process): Promise<Bytes>
+  /** Calls may start; may call `use` at once. */
+  opened(model: string, seats: number): void
+  closed(model: string): void
+  /** Who waits for it waits in vain. */
+  refused(model: string, error: SomaError): void
+  /** Told of what happened, for events, the log and explanations. */
+  loaded?(model: string, loadMs: number, isWarm: boolean): void
+  unloaded?(model: string, leaving: Leaving | undefined): void
 }
 
 /** The right to use a loaded model; it stays in memory until this is released. */
 export interface Lease<Process> {
   readonly process: Process
-  /** How much of the wait was starting and loading; 0 when the model was in memory. */
-  readonly loadMs: number
+  /** When its load began and ended. */
+  readonly loadBeganAt: number
+  readonly readyAt: number
   release(): void
 }
 
 /** One stay of a model in memory. */
-interface Stay<Process> {
+interface Stay<Process, Ready> {
   readonly model: string
+  readonly instance: number
   readonly abort: AbortController
-  readonly beganAt: number
   readonly gone: PromiseWithResolvers<void>
+  prepared?: Ready | undefined
+  smaller?: MemoryEstimate['smaller']
   process?: Process
-  leaving?: UnloadReason
+  seats: number
+  /** Its estimate or its load is under way. */
+  isWorking: boolean
+  leaving?: Leaving
+  measuredAt: number
 }
 
-interface Waiting<Process> extends PromiseWithResolvers<Lease<Process>> {
-  readonly beganAt: number
-  readonly unwatch: () => void
+interface Holder<Process> extends PromiseWithResolvers<Lease<Process>> {
+  readonly due: number
 }
 
 /** Which models are in memory: carries out what `stepResidency` decides. */
-export class Residency<Process extends HoldsModel> {
-  readonly #deps: ResidencyDeps<Process>
+export class Residency<Process extends HoldsModel, Ready extends Prepared> {
+  readonly #deps: ResidencyDeps<Process, Ready>
   readonly #limits: ResidencyLimits
-  readonly #stays = new Map<number, Stay<Process>>()
-  readonly #waiting = new Map<number, Waiting<Process>>()
+  readonly #stays = new Map<number, Stay<Process, Ready>>()
+  readonly #demands = new Demands((model, due) => this.#demand(model, due))
+  readonly #holders = new Map<string, Set<Holder<Process>>>()
   #state = emptyResidency
-  #lastTicket = 0
   #timer: { readonly at: number; readonly handle: Disposable } | undefined
-  /** Of the load that failed last; its waiters are refused in the same turn. */
-  #loadError: SomaError | undefined
+  readonly #errors = new Map<string, SomaError>()
   #stopped = false
 
-  constructor(deps: ResidencyDeps<Process>, limits: ResidencyLimits) {
+  constructor(deps: ResidencyDeps<Process, Ready>, limits: ResidencyLimits) {
     this.#deps = deps
     this.#limits = limits
   }
 
-  /**
-   * Waits until the model is in memory and may be used. Callers who come meanwhile share the load.
-   * @throws {SomaError} what the load failed with, `resource/exhausted`, `daemon/stopping`, or the signal's reason.
-   */
-  async acquire(model: string, { signal }: { readonly signal: AbortSignal }): Promise<Lease<Process>> {
-    if (signal.aborted) throw abortError(signal)
-    if (this.#stopped) throw stopping()
-    const ticket = ++this.#lastTicket
-    const leave = (): void => this.#leave(ticket, abortError(signal))
-    signal.addEventListener('abort', leave, { once: true })
-    const waiting = {
-      ...Promise.withResolvers<Lease<Process>>(),
-      beganAt: this.#deps.clock.monotonic(),
-      unwatch: () => signal.removeEventListener('abort', leave),
-    }
-    this.#waiting.set(ticket, waiting)
-    this.#post({ type: 'acquire', ticket, model })
-    return await waiting.promise
+  get state(): ResidencyState {
+    return this.#state
   }
 
-  /** The process that holds the model, once it is loaded. */
+  /** Calls wait for the model; null when none does any more. */
+  want(model: string, by: object, due: number | null): void {
+    if (!this.#stopped) this.#demands.set(model, by, due)
+  }
+
+  /** The right to use a model that was `opened`, at once. */
+  use(model: string, due: number): Lease<Process> {
+    const place = defined(this.#state.places.get(model), 'an open model is in memory')
+    const stay = defined(this.#stays.get(place.instance), 'an open model has a process')
+    const { instance } = place
+    this.post({ type: 'use', model, instance, due })
+    const release = once(() => {
+      this.post({ type: 'release', model, instance })
+      void this.#measure(stay)
+    })
+    const { loadBeganAt, readyAt } = place
+    return { process: defined(stay.process, 'an open model has a process'), loadBeganAt, readyAt, release }
+  }
+
+  /**
+   * Waits until the model is in memory, and keeps it there. Takes no seat.
+   * @throws {SomaError} what the load failed with, `resource/exhausted`, `daemon/stopping`, or the signal's reason.
+   */
+  async hold(model: string, due: number, { signal }: Waits): Promise<Lease<Process>> {
+    if (signal.aborted) throw abortError(signal)
+    if (this.#stopped) throw stopping()
+    if (this.#state.places.get(model)?.phase === 'ready') return this.use(model, due)
+    const holder = { ...Promise.withResolvers<Lease<Process>>(), due }
+    const holders = this.#holders.get(model) ?? new Set()
+    this.#holders.set(model, holders.add(holder))
+    const leave = (): void => {
+      holders.delete(holder)
+      this.want(model, holder, null)
+      holder.reject(abortError(signal))
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    this.want(model, holder, due)
+    return await holder.promise.finally(() => signal.removeEventListener('abort', leave))
+  }
+
+  /** The process that has the model in memory. */
   find(model: string): Process | undefined {
-    const resident = this.#state.residents.get(model)
-    return resident && this.#stays.get(resident.instance)?.process
+    const place = this.#state.places.get(model)
+    return place?.phase === 'ready' || place?.phase === 'draining' ? this.#stays.get(place.instance)?.process : undefined
+  }
+
+  /** The process of a model in any phase. */
+  processOf(model: string): Process | undefined {
+    const place = this.#state.places.get(model)
+    return place && this.#stays.get(place.instance)?.process
   }
 
   /** Whether calls use it, or wait for it to be loaded. */
   isInUse(model: string): boolean {
-    const leases = this.#state.residents.get(model)?.leases ?? 0
-    return leases > 0 || this.#state.waiters.some((waiter) => waiter.model === model)
+    const place = this.#state.places.get(model)
+    return place !== undefined && (place.users > 0 || place.want !== null)
   }
 
   /** Unloads once the calls that use it are done. @returns whether it was in memory. */
-  async unload(model: string, { signal }: { readonly signal: AbortSignal }): Promise<boolean> {
-    const resident = this.#state.residents.get(model)
-    const stay = resident && this.#stays.get(resident.instance)
+  async unload(model: string, { signal }: Waits): Promise<boolean> {
+    const place = this.#state.places.get(model)
+    const stay = place && place.phase !== 'waiting' ? this.#stays.get(place.instance) : undefined
     if (!stay) return false
-    this.#post({ type: 'unload', model })
+    this.post({ type: 'unload', model })
     await untilAborted(stay.gone.promise, signal)
     return true
   }
@@ -113,136 +184,214 @@ export class Residency<Process extends HoldsModel> {
   /** Ends everything, in use or not; who waits gets `daemon/stopping`. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const ticket of this.#waiting.keys()) this.#leave(ticket, stopping())
+    for (const model of this.#holders.keys()) this.#rejectHolders(model, stopping())
     const stays = [...this.#stays.values()]
     for (const stay of stays) this.#end(stay, stopping())
     await Promise.all(stays.map(({ gone }) => gone.promise))
     this.#timer?.handle[Symbol.dispose]()
   }
 
-  #leave(ticket: number, error: SomaError): void {
-    this.#take(ticket)?.reject(error)
-    this.#post({ type: 'cancel', ticket })
-  }
-
-  #take(ticket: number): Waiting<Process> | undefined {
-    const waiting = this.#waiting.get(ticket)
-    this.#waiting.delete(ticket)
-    waiting?.unwatch()
-    return waiting
-  }
-
-  #post(event: ResidencyEvent): void {
+  /** Feeds the state machine, and does what it says. */
+  post(event: ResidencyEvent): void {
     const { state, effects } = stepResidency(this.#state, event, this.#deps.clock.monotonic(), this.#limits)
     this.#state = state
     for (const effect of effects) this.#carryOut(effect)
     this.#planTick()
   }
 
+  #demand(model: string, due: number | null): void {
+    if (due === null) return this.post({ type: 'unwant', model })
+    if (this.#state.places.get(model)?.phase !== 'ready') this.refreshLimits()
+    this.post({ type: 'want', model, due })
+  }
+
+  /** What models may take may have changed. */
+  refreshLimits(): void {
+    this.post({ type: 'limits', limits: this.#deps.limits() })
+  }
+
   #carryOut(effect: ResidencyEffect): void {
+    if (this.#stopped) return
     switch (effect.type) {
-      case 'grant':
-        return this.#grant(effect)
-      case 'refuse':
-        return this.#take(effect.ticket)?.reject(this.#refusal(effect.model, effect.reason))
+      case 'estimate':
+        return void this.#estimate(this.#stay(effect))
       case 'load':
-        return this.#beginLoad(effect)
-      case 'unload': {
-        const stay = this.#stays.get(effect.instance)
-        if (stay) this.#end(Object.assign(stay, { leaving: effect.reason }))
-      }
+        return void this.#load(this.#stay(effect), effect.isWarm)
+      case 'ready':
+        return this.#open(effect)
+      case 'close':
+        return this.#deps.closed(effect.model)
+      case 'unload':
+        return this.#unload(effect)
+      case 'refuse':
+        return this.#refuse(effect)
     }
   }
 
-  #grant({ ticket, model, instance }: Extract<ResidencyEffect, { type: 'grant' }>): void {
-    const release = once(() => this.#post({ type: 'release', model, instance }))
-    const waiting = this.#take(ticket)
-    const stay = this.#stays.get(instance)
-    if (!waiting || !stay?.process) return release()
-    const readyAt = this.#state.residents.get(model)?.readyAt ?? 0
-    const loadMs = Math.max(0, readyAt - Math.max(stay.beganAt, waiting.beganAt))
-    waiting.resolve({ process: stay.process, loadMs, release })
-  }
-
-  #refusal(model: string, reason: RefuseReason): SomaError {
-    const { loadedMax, waitersMax, waitMsMax } = this.#limits
-    if (reason === 'load') return this.#loadError ?? new SomaError('engine/not-ready', `model ${model} could not be loaded`)
-    const why = reason === 'waiters' ? `${waitersMax} calls wait for a place in memory already` : `none became free within ${waitMsMax} ms`
-    return new SomaError(
-      'resource/exhausted',
-      `model ${model} found no place in memory: ${why}; ${loadedMax} models may be loaded at once`,
-      {
-        details: { model, loadedMax, waitersMax, waitMsMax },
-      },
-    )
-  }
-
-  #beginLoad({ model, instance }: Extract<ResidencyEffect, { type: 'load' }>): void {
-    const stay = { model, abort: new AbortController(), beganAt: this.#deps.clock.monotonic(), gone: Promise.withResolvers<void>() }
+  #stay({ model, instance }: Pick<Place, 'instance'> & { readonly model: string }): Stay<Process, Ready> {
+    const known = this.#stays.get(instance)
+    if (known) return known
+    const gone = Promise.withResolvers<void>()
+    const stay = { model, instance, abort: new AbortController(), gone, seats: 0, isWorking: false, measuredAt: -Infinity }
     this.#stays.set(instance, stay)
-    void this.#load(stay, instance)
+    return stay
   }
 
-  async #load(stay: Stay<Process>, instance: number): Promise<void> {
-    const { model, abort } = stay
+  async #estimate(stay: Stay<Process, Ready>): Promise<void> {
+    const { model, instance, abort } = stay
+    let prepared: Ready
+    stay.isWorking = true
     try {
-      stay.process = await this.#deps.load(model, { signal: abort.signal })
+      prepared = await this.#deps.prepare(model, { signal: abort.signal })
     } catch (thrown) {
-      return this.#loadFailed(stay, instance, toSomaError(thrown))
+      return this.#failed(stay, toSomaError(thrown))
     }
-    void stay.process.ended.then(() => this.#ended(stay, instance))
-    if (abort.signal.aborted) return void stay.process.stop()
-    this.#deps.loaded?.(model, this.#deps.clock.monotonic() - stay.beganAt)
-    this.#post({ type: 'loaded', model, instance })
+    stay.isWorking = false
+    stay.prepared = prepared
+    stay.smaller = prepared.smaller
+    if (!abort.signal.aborted) {
+      this.refreshLimits()
+      this.post({ type: 'estimated', model, instance, bytes: prepared.bytes })
+    }
+    // It waits for room, which may take long: others can use the process meanwhile.
+    await this.#giveBack(stay)
+    if (abort.signal.aborted && !stay.isWorking && !stay.process) this.#failed(stay, abortError(abort.signal))
   }
 
-  #loadFailed(stay: Stay<Process>, instance: number, error: SomaError): void {
-    this.#stays.delete(instance)
-    stay.gone.resolve()
-    this.#loadError = error
-    this.#post({ type: 'load-failed', model: stay.model, instance, memoryShort: isMemoryShort(error) })
-    this.#loadError = undefined
+  async #giveBack(stay: Stay<Process, Ready>): Promise<void> {
+    const { prepared } = stay
+    stay.prepared = undefined
+    await prepared?.[Symbol.asyncDispose]()
   }
 
-  #ended(stay: Stay<Process>, instance: number): void {
+  async #load(stay: Stay<Process, Ready>, isWarm: boolean): Promise<void> {
+    const { model, instance, abort, prepared } = stay
+    const beganAt = this.#deps.clock.monotonic()
+    stay.prepared = undefined
+    stay.isWorking = true
+    try {
+      const signal = abort.signal
+      const warm = isWarm ? stay.process : undefined
+      const { process, bytes, seats } = warm
+        ? await this.#deps.reload(model, warm, { signal })
+        : await this.#deps.load(model, prepared, { signal })
+      if (!warm) void process.ended.then(() => this.#ended(stay))
+      Object.assign(stay, { process, seats, isWorking: false, measuredAt: this.#deps.clock.monotonic() })
+      if (abort.signal.aborted) return void process.stop()
+      this.#deps.loaded?.(model, this.#deps.clock.monotonic() - beganAt, isWarm)
+      this.post({ type: 'loaded', model, instance, bytes })
+    } catch (thrown) {
+      this.#failed(stay, toSomaError(thrown))
+    }
+  }
+
+  #failed(stay: Stay<Process, Ready>, error: SomaError): void {
+    const { model, instance } = stay
     this.#stays.delete(instance)
     stay.gone.resolve()
-    this.#deps.unloaded?.(stay.model, stay.leaving ?? 'ended')
-    this.#post({ type: 'ended', model: stay.model, instance })
+    if (this.#stopped) return
+    this.#errors.set(model, error)
+    this.post({ type: 'load-failed', model, instance, isShort: isMemoryShort(error) })
+    this.#errors.delete(model)
+  }
+
+  #ended(stay: Stay<Process, Ready>): void {
+    const { model, instance } = stay
+    // A warm load that failed has said so.
+    if (!this.#stays.delete(instance)) return
+    stay.gone.resolve()
+    this.#deps.unloaded?.(model, stay.leaving)
+    if (this.#stopped) return
+    this.#deps.closed(model)
+    this.post({ type: 'ended', model, instance })
+  }
+
+  #open({ model, instance }: Extract<ResidencyEffect, { type: 'ready' }>): void {
+    const place = this.#state.places.get(model)
+    const stay = this.#stays.get(instance)
+    if (place?.phase !== 'ready' || place.instance !== instance || !stay) return
+    for (const holder of this.#takeHolders(model)) {
+      holder.resolve(this.use(model, holder.due))
+      this.want(model, holder, null)
+    }
+    this.#deps.opened(model, stay.seats)
+  }
+
+  #takeHolders(model: string): Holder<Process>[] {
+    const holders = [...(this.#holders.get(model) ?? [])]
+    this.#holders.delete(model)
+    return holders
+  }
+
+  #rejectHolders(model: string, error: SomaError): void {
+    for (const holder of this.#takeHolders(model)) holder.reject(error)
+  }
+
+  #refuse(effect: Extract<ResidencyEffect, { type: 'refuse' }>): void {
+    const { model, reason } = effect
+    const stay = [...this.#stays.values()].findLast((one) => one.model === model)
+    const error = (reason === 'load' && this.#errors.get(model)) || cannotFit(model, { ...effect, smaller: stay?.smaller })
+    // Its estimate is all there was of it.
+    if (stay && !stay.process) this.#stays.delete(stay.instance)
+    this.#demands.clear(model)
+    this.#rejectHolders(model, error)
+    this.#deps.refused(model, error)
+  }
+
+  #unload({ instance, leaving }: Extract<ResidencyEffect, { type: 'unload' }>): void {
+    const stay = this.#stays.get(instance)
+    if (!stay) return
+    stay.leaving = leaving
+    if (leaving.to === 'park' && stay.process) void this.#park(stay, stay.process)
+    else this.#end(stay)
+  }
+
+  async #park(stay: Stay<Process, Ready>, process: Process): Promise<void> {
+    const { model, instance } = stay
+    try {
+      const bytes = await this.#deps.park(model, process)
+      this.#deps.unloaded?.(model, stay.leaving)
+      if (!this.#stopped) this.post({ type: 'parked', model, instance, bytes })
+    } catch (error) {
+      // `ended` follows.
+      await process.stop(toSomaError(error))
+    }
   }
 
   #end(
-    stay: Stay<Process>,
+    stay: Stay<Process, Ready>,
     reason = new SomaError('call/cancelled', `model ${stay.model} was unloaded: nobody waited for it any more`),
   ): void {
     stay.abort.abort(reason)
     void stay.process?.stop(reason)
+    // One that only waits for room has nothing that could end.
+    if (stay.process || stay.isWorking) return
+    this.#stays.delete(stay.instance)
+    stay.gone.resolve()
+  }
+
+  /** What a model takes grows with its use. */
+  async #measure(stay: Stay<Process, Ready>): Promise<void> {
+    const { process, model, instance } = stay
+    const now = this.#deps.clock.monotonic()
+    if (!process || now - stay.measuredAt < MEASURE_PAUSE_MS || this.#state.places.get(model)?.phase !== 'ready') return
+    stay.measuredAt = now
+    const bytes = await this.#deps.measure(process).catch(() => undefined)
+    if (bytes && !this.#stopped) this.post({ type: 'measured', model, instance, bytes })
   }
 
   /** One timer for the next thing that is due. It may ring too early: then it is set anew. */
   #planTick(): void {
-    const at = this.#stopped ? undefined : nextTickAt(this.#state, this.#limits)
+    const now = this.#deps.clock.monotonic()
+    const at = this.#stopped ? undefined : nextTickAt(this.#state, now, this.#limits)
     if (at === undefined || (this.#timer && this.#timer.at <= at)) return
     this.#timer?.handle[Symbol.dispose]()
-    const handle = this.#deps.clock.schedule(at - this.#deps.clock.monotonic(), () => {
+    const handle = this.#deps.clock.schedule(Math.max(0, at - now), () => {
       this.#timer = undefined
-      this.#post({ type: 'tick' })
+      this.post({ type: 'tick' })
     })
     this.#timer = { at, handle }
   }
-}
-
-/** Marks a load error that another model's leaving can cure. */
-export function memoryShort(message: string, details: Readonly<Record<string, unknown>>): SomaError {
-  return new SomaError('resource/exhausted', message, { details: { ...details, resource: 'memory' } })
-}
-
-function isMemoryShort(error: SomaError): boolean {
-  return isSomaError(error, 'resource/exhausted') && error.details['resource'] === 'memory'
-}
-
-function stopping(): SomaError {
-  return new SomaError('daemon/stopping', 'the daemon is stopping and runs no more models')
 }
 
 function once(action: () => void): () => void {

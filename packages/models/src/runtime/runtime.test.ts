@@ -261,6 +261,7 @@ describe('a cancelled call', () => {
 
   it('that still waits in the queue is dropped at once', async () => {
     await using world = await World.create({ a: {} }, { queueMax: 1 })
+    await world.runtime.load('a', never)
     const running = world.runtime.infer('a', { inputs: [behave({ delayMs: 100 }), float32(1)] }, never)
     const cancel = new AbortController()
     const queued = world.runtime.infer('a', { inputs: [] }, cancel)

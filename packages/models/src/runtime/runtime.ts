@@ -1,15 +1,12 @@
-import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
-import type { ChildSpawner } from '@soma/host'
+import { OWNER, SomaError } from '@soma/core'
 import {
   type CallOutput,
-  type Config,
   type EmbedRequest,
   type EmbedResponse,
   type EngineSupport,
   type GenerateEvent,
   type GenerateRequest,
   type GenerateResult,
-  type HostFacts,
   type InferRequest,
   type InferResponse,
   type Metric,
@@ -18,7 +15,6 @@ import {
   type RerankResponse,
   type Segment,
   type Signature,
-  type SomaEvent,
   type SynthesizeEvent,
   type SynthesizeRequest,
   type SynthesizeResult,
@@ -28,49 +24,26 @@ import {
   type TranscribeResult,
   checkInputs,
 } from '@soma/spec'
-import type { InstalledModel, RunnableModel, Registry, Running } from '../ports.ts'
-import { whoRuns } from '../selection/who-runs.ts'
-import { type EngineEntry, type EngineTimes, type SmiEvent, type SmiOutput, engineTimes } from './engine-connection.ts'
-import { EngineChoice } from './engine-choice.ts'
-import { EnginePool } from './engine-pool.ts'
+import type { InstalledModel, Running } from '../ports.ts'
+import type { SmiEvent, SmiOutput } from './engine-connection.ts'
 import type { EngineProcess, SmiInput, StreamingModelMethod, UnaryModelMethod } from './engine-process.ts'
 import {
-  CALLS_PER_MODEL_MAX,
+  AGE_MS,
+  CALL_WAIT_MS_MAX,
+  COSTS_MAX,
   GENERATED_LENGTH_MAX,
-  MEMORY_RESERVE_BYTES,
-  PLACE_WAITERS_MAX,
-  PLACE_WAIT_MS_MAX,
   QUEUED_CALLS_MAX,
   RUNNING_CALLS_MAX,
-  SPARE_LINGER_MS,
-  TURN_MS_MAX,
+  RUN_MS_GUESS,
+  SHARES_MAX,
 } from './limits.ts'
-import { ModelLoader } from './model-loader.ts'
-import { Residency } from './residency.ts'
-import { RestartDelays } from './restart-delays.ts'
+import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './model-host.ts'
+import { dueOf, priorities } from './scheduler-state.ts'
 import { Scheduler, type Seat } from './scheduler.ts'
-
-export interface RuntimeDeps {
-  readonly registry: Registry
-  readonly engines: readonly EngineEntry[]
-  readonly spawn: ChildSpawner['spawn']
-  readonly hostFacts: () => HostFacts
-  readonly clock: Clock
-  readonly rng: Rng
-  readonly log: Log
-  /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
-  readonly emit?: (event: Pick<SomaEvent, 'name' | 'resource' | 'data'>) => void
-}
-
-export interface RuntimeOptions extends Readonly<Config['models']> {
-  readonly times?: Partial<EngineTimes>
-  readonly spareLingerMs?: number
-  readonly memoryReserveBytes?: number
-}
+import { type CallOptions, type Timings, Turn, startCall } from './turn.ts'
 
 export type ProcessStatus = CallOutput<'system.status'>['processes'][number]
 export type EngineStatus = CallOutput<'engine.list'>['engines'][number]
-export type Timings = CallOutput<'model.infer'>['timings']
 interface Timed {
   readonly timings: Timings
 }
@@ -81,86 +54,66 @@ interface Waits {
 
 /** Runs calls on models: check, queue, place in memory, engine. Each of these is a part of its own; this is the list of steps. */
 export class Runtime implements Running {
+  readonly host: ModelHost
   readonly #deps: RuntimeDeps
-  readonly #pool: EnginePool
-  readonly #choice: EngineChoice
-  readonly #delays: RestartDelays
-  readonly #loader: ModelLoader
-  readonly #residency: Residency<EngineProcess>
   readonly #scheduler: Scheduler<EngineProcess>
-  /** What each process has loaded. */
-  readonly #loadedFrom = new WeakMap<EngineProcess, InstalledModel>()
 
   constructor(deps: RuntimeDeps, options: RuntimeOptions) {
-    const { clock, log } = deps
-    const times = { ...engineTimes, ...options.times }
-    const { spareLingerMs = SPARE_LINGER_MS, memoryReserveBytes = MEMORY_RESERVE_BYTES } = options
     this.#deps = deps
-    this.#delays = new RestartDelays(deps)
-    this.#choice = new EngineChoice(
-      deps.engines.map(({ descriptor }) => descriptor),
-      deps.hostFacts,
-    )
-    this.#pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, { warmSpares: options.warmSpares, spareLingerMs })
-    this.#loader = new ModelLoader(
-      { registry: deps.registry, pool: this.#pool, delays: this.#delays, hostFacts: deps.hostFacts, log },
-      { threads: options.threads, memoryReserveBytes },
-    )
-    this.#residency = new Residency(
-      {
-        clock,
-        load: (name, waits) => this.#loadProcess(name, waits),
-        loaded: (name, loadMs) => this.#happened('model.loaded', name, { loadMs: Math.round(loadMs) }),
-        unloaded: (name, reason) => this.#happened('model.unloaded', name, { reason }),
-      },
-      {
-        loadedMax: options.loadedMax,
-        idleUnloadMs: options.idleUnloadMs,
-        turnMsMax: TURN_MS_MAX,
-        waitersMax: PLACE_WAITERS_MAX,
-        waitMsMax: PLACE_WAIT_MS_MAX,
-      },
-    )
-    this.#scheduler = new Scheduler(this.#residency, {
-      perModelMax: CALLS_PER_MODEL_MAX,
+    this.host = new ModelHost(deps, options, {
+      opened: (model, seats) => this.#scheduler.open(model, seats),
+      closed: (model) => this.#scheduler.close(model),
+      refused: (model, error) => this.#scheduler.fail(model, error),
+    })
+    this.#scheduler = new Scheduler(deps.clock, this.host.residency, {
       runningMax: RUNNING_CALLS_MAX,
       queueMax: options.queueMax,
       queuedMax: QUEUED_CALLS_MAX,
+      ageMs: AGE_MS,
+      waitMsMax: CALL_WAIT_MS_MAX,
+      runMsGuess: RUN_MS_GUESS,
+      costsMax: COSTS_MAX,
+      sharesMax: SHARES_MAX,
     })
   }
 
+  /** Reads what users set for models, and brings in those that are to stay in memory. */
+  start(): void {
+    this.host.start()
+  }
+
   /** @throws {SomaError} the errors of `model.infer`. */
-  async infer(name: string, request: InferRequest, waits: Waits): Promise<InferResponse & Timed> {
+  async infer(name: string, request: InferRequest, options: CallOptions): Promise<InferResponse & Timed> {
     const model = this.#deps.registry.get(name)
-    const known = this.#current(model)?.loaded.signature ?? model.signature
+    const known = this.host.current(model)?.loaded.signature ?? model.signature
     if (known) checkRequest(known, request)
-    using turn = await this.#enter(model, 'infer', waits)
+    using turn = await this.#enter(model, 'infer', options)
     const { signature } = turn.process.loaded
     if (signature !== known) checkRequest(signature, request)
     const { inputs, outputs: wanted } = request
-    const { outputs } = await turn.process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, waits)
+    const { outputs } = await turn.process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, turn.waits)
     return { outputs, timings: turn.timings() }
   }
 
   /** @throws {SomaError} the errors of `model.embed`. */
-  async embed(name: string, request: EmbedRequest, waits: Waits): Promise<EmbedResponse & Timed> {
-    return await this.#ask('embed', name, request, waits)
+  async embed(name: string, request: EmbedRequest, options: CallOptions): Promise<EmbedResponse & Timed> {
+    return await this.#ask('embed', name, request, options)
   }
 
   /** @throws {SomaError} the errors of `model.rerank`. */
-  async rerank(name: string, request: RerankRequest, waits: Waits): Promise<RerankResponse & Timed> {
-    return await this.#ask('rerank', name, request, waits)
+  async rerank(name: string, request: RerankRequest, options: CallOptions): Promise<RerankResponse & Timed> {
+    return await this.#ask('rerank', name, request, options)
   }
 
   /** Text piece by piece, then all of it. @throws {SomaError} the errors of `model.generate`. */
   async *generate(
     name: string,
     request: GenerateRequest,
-    waits: Waits,
+    options: CallOptions,
   ): AsyncGenerator<GenerateEvent, GenerateResult & Timed & { readonly text: string; readonly toolCalls: ToolCall[] }, void> {
     let text = ''
     const toolCalls: ToolCall[] = []
-    const result = yield* this.#stream('generate', name, request, waits, (event) => {
+    const result = yield* this.#stream({ method: 'generate', name, request }, options, (event) => {
       text = append(text, event.text)
       if (event.toolCall) toolCalls.push(event.toolCall)
     })
@@ -171,11 +124,11 @@ export class Runtime implements Running {
   async *transcribe(
     name: string,
     request: TranscribeRequest,
-    waits: Waits,
+    options: CallOptions,
   ): AsyncGenerator<TranscribeEvent, TranscribeResult & Timed & { readonly text: string; readonly segments: Segment[] }, void> {
     let text = ''
     const segments: Segment[] = []
-    const result = yield* this.#stream('transcribe', name, request, waits, ({ segment }) => {
+    const result = yield* this.#stream({ method: 'transcribe', name, request }, options, ({ segment }) => {
       text = append(text, segment.text)
       segments.push(segment)
     })
@@ -183,22 +136,28 @@ export class Runtime implements Running {
   }
 
   /** @throws {SomaError} the errors of `model.synthesize`. */
-  synthesize(name: string, request: SynthesizeRequest, waits: Waits): AsyncGenerator<SynthesizeEvent, SynthesizeResult & Timed, void> {
-    return this.#stream('synthesize', name, request, waits, () => undefined)
+  synthesize(
+    name: string,
+    request: SynthesizeRequest,
+    options: CallOptions,
+  ): AsyncGenerator<SynthesizeEvent, SynthesizeResult & Timed, void> {
+    return this.#stream({ method: 'synthesize', name, request }, options, () => undefined)
   }
 
   /** Brings a model into memory without calling it. @throws {SomaError} the errors of `model.load`. */
   async load(name: string, waits: Waits): Promise<Omit<CallOutput<'model.load'>, 'name'>> {
     const model = this.#deps.registry.get(name)
-    this.#dropStale(model)
-    const lease = await this.#residency.acquire(model.name, waits)
+    this.host.dropStale(model)
+    const beganAt = this.#deps.clock.monotonic()
+    const due = dueOf({ arrivedAt: beganAt, level: priorities.indexOf('normal') }, AGE_MS)
+    const lease = await this.host.residency.hold(model.name, due, waits)
     try {
-      const { process, loadMs } = lease
-      // One that computes on its only thread answers when it is done; what the system says of it must do then.
-      const residentBytes = process.state === 'busy' ? process.rssBytes : (await process.health(waits)).residentBytes
+      const { process, readyAt, loadBeganAt } = lease
       const { signature, methods, contextLength, device } = process.loaded
-      const limits = contextLength === undefined ? {} : { contextLength }
-      return { signature, methods, ...limits, device, residentBytes: Math.round(residentBytes), loadMs }
+      const { memory = 0 } = await this.host.loader.measure(process, waits)
+      const context = contextLength === undefined ? {} : { contextLength }
+      const loadMs = Math.max(0, readyAt - Math.max(loadBeganAt, beganAt))
+      return { signature, methods, ...context, device, residentBytes: Math.round(memory), loadMs }
     } finally {
       lease.release()
     }
@@ -210,26 +169,26 @@ export class Runtime implements Running {
    * @throws {SomaError} `model/not-found` when it is neither loaded nor installed.
    */
   async unload(name: string, waits: Waits = endless): Promise<boolean> {
-    const wasLoaded = await this.#residency.unload(this.#deps.registry.resolve(name), waits)
+    const wasLoaded = await this.host.residency.unload(this.#deps.registry.resolve(name), waits)
     if (!wasLoaded) this.#deps.registry.get(name)
     return wasLoaded
   }
 
   engineOf(model: InstalledModel): string | null {
-    return this.#choice.of(model)
+    return this.host.engineOf(model)
   }
 
   isLoaded(name: string): boolean {
-    return this.#residency.find(name) !== undefined
+    return this.host.isLoaded(name)
   }
 
   isBusy(name: string): boolean {
     const { waiting, running } = this.#scheduler.count(name)
-    return waiting + running > 0 || this.#residency.isInUse(name)
+    return waiting + running > 0 || this.host.residency.isInUse(name)
   }
 
   processes(): ProcessStatus[] {
-    return this.#pool.processes.map(({ pid, descriptor, model, state, rssBytes, startedAt }) => ({
+    return this.host.pool.processes.map(({ pid, descriptor, model, state, rssBytes, startedAt }) => ({
       pid,
       engine: descriptor.id,
       model,
@@ -240,21 +199,21 @@ export class Runtime implements Running {
   }
 
   engines(): EngineStatus[] {
-    return this.#pool.entries.map(({ descriptor }) => this.#engineStatus(descriptor.id))
+    return this.host.pool.entries.map(({ descriptor }) => this.#engineStatus(descriptor.id))
   }
 
   /** A process without a model, for work that is no call of one; whoever takes it ends it. @throws {SomaError} as `load` for the engine's start. */
   async borrow(engine: string, waits: Waits): Promise<EngineProcess> {
-    return await this.#pool.take(engine, waits)
+    return await this.host.pool.take(engine, waits)
   }
 
   /** Whether an engine can run here, by starting it. @throws {SomaError} the errors of `engine.show`. */
   async engine(id: string, waits: Waits): Promise<{ readonly engine: EngineStatus; readonly support: EngineSupport }> {
-    const process = await this.#pool.take(id, waits)
+    const process = await this.host.pool.take(id, waits)
     try {
       return { support: await process.probe(this.#deps.hostFacts(), waits), engine: this.#engineStatus(id) }
     } finally {
-      this.#pool.giveBack(process)
+      this.host.pool.giveBack(process)
     }
   }
 
@@ -280,12 +239,11 @@ export class Runtime implements Running {
   /** Takes no new calls, fails those that wait, ends every engine process. The daemon lets running calls finish before. */
   async stop(): Promise<void> {
     this.#scheduler.stop()
-    await this.#residency.stop()
-    await this.#pool.stop()
+    await this.host.stop()
   }
 
   #engineStatus(id: string): EngineStatus {
-    const { entry, processes, failures } = this.#pool.status(id)
+    const { entry, processes, failures } = this.host.pool.status(id)
     return { ...entry.descriptor, processes, restarts: failures }
   }
 
@@ -293,22 +251,20 @@ export class Runtime implements Running {
     method: Method,
     name: string,
     request: SmiInput<Method>,
-    waits: Waits,
+    options: CallOptions,
   ): Promise<SmiOutput<Method> & Timed> {
-    using turn = await this.#enter(this.#deps.registry.get(name), method, waits)
-    const answer = await turn.process.ask(method, request, waits)
+    using turn = await this.#enter(this.#deps.registry.get(name), method, options)
+    const answer = await turn.process.ask(method, request, turn.waits)
     return { ...answer, timings: turn.timings() }
   }
 
   async *#stream<Method extends StreamingModelMethod>(
-    method: Method,
-    name: string,
-    request: SmiInput<Method>,
-    waits: Waits,
+    { method, name, request }: { readonly method: Method; readonly name: string; readonly request: SmiInput<Method> },
+    options: CallOptions,
     seen: (event: SmiEvent<Method>) => void,
   ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method> & Timed, void> {
-    using turn = await this.#enter(this.#deps.registry.get(name), method, waits)
-    const events = turn.process.stream(method, request, waits)
+    using turn = await this.#enter(this.#deps.registry.get(name), method, options)
+    const events = turn.process.stream(method, request, turn.waits)
     const watched = async function* (): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
       try {
         for (;;) {
@@ -326,110 +282,36 @@ export class Runtime implements Running {
     return { ...result, timings: turn.timings() }
   }
 
-  async #enter(model: InstalledModel, method: ModelMethod, waits: Waits): Promise<Turn> {
+  async #enter(model: InstalledModel, method: ModelMethod, options: CallOptions): Promise<Turn> {
     const { clock } = this.#deps
-    this.#dropStale(model)
+    const { name } = model
+    this.host.dropStale(model)
     const beganAt = clock.monotonic()
-    const seat = await this.#scheduler.enter(model.name, waits)
-    const turn = new Turn(clock, seat, beganAt, () => this.#leave(model, seat))
-    if (seat.process.loaded.methods.includes(method)) return turn
-    turn[Symbol.dispose]()
-    throw new SomaError(
-      'model/unsupported',
-      `model ${model.name} cannot ${method}; it can ${seat.process.loaded.methods.join(', ') || 'do nothing'}`,
-      {
-        details: { model: model.name, method, methods: seat.process.loaded.methods },
-      },
-    )
+    const deadline = startCall(clock, name, options)
+    const waits = { signal: deadline.signal }
+    try {
+      const urgency = { principal: options.principal ?? OWNER, priority: options.priority ?? 'normal' }
+      const seat = await this.#scheduler.enter(name, urgency, waits)
+      const turn = new Turn(clock, seat, { waits, beganAt }, () => this.#leave(name, seat, { waits, deadline }))
+      if (seat.process.loaded.methods.includes(method)) return turn
+      turn[Symbol.dispose]()
+      throw cannot(name, method, seat.process.loaded.methods)
+    } catch (error) {
+      deadline[Symbol.dispose]()
+      throw error
+    }
   }
 
   /**
    * The caller has its answer, or has gone away; the turn ends when the engine is really free. Until then a next call would only
    * wait inside the engine, where it could not be cancelled in time nor moved to another process.
    */
-  #leave({ name }: InstalledModel, seat: Seat<EngineProcess>): void {
-    if (seat.process.state !== 'stopping') this.#delays.succeeded(seat.process.descriptor.id, name)
-    const settled = seat.process.settle()
+  #leave(name: string, seat: Seat<EngineProcess>, call: { readonly waits: Waits; readonly deadline: Disposable }): void {
+    call.deadline[Symbol.dispose]()
+    if (seat.process.state !== 'stopping') this.host.delays.succeeded(seat.process.descriptor.id, name)
+    const settled = seat.process.settle(call.waits)
     if (settled) void settled.then(() => seat.leave())
     else seat.leave()
-  }
-
-  /** A model that was replaced since it was loaded: calls from now on wait for its new package. */
-  #dropStale(model: InstalledModel): void {
-    if (this.isLoaded(model.name) && !this.#current(model)) void this.#residency.unload(model.name, endless)
-  }
-
-  /** The process that has this package loaded, and not the one it took the place of. */
-  #current(model: InstalledModel): EngineProcess | undefined {
-    const process = this.#residency.find(model.name)
-    const loaded = process && this.#loadedFrom.get(process)
-    return loaded && !isSamePackage(loaded, model) ? undefined : process
-  }
-
-  /** @throws {SomaError} `model/unsupported` when no engine here runs it. */
-  #runnable(model: InstalledModel): RunnableModel {
-    const engine = this.engineOf(model)
-    if (engine === null || !this.#pool.has(engine)) throw this.#unsupported(model, engine)
-    return { ...model, engine }
-  }
-
-  #unsupported({ name, format }: InstalledModel, engine: string | null): SomaError {
-    const entries = this.#pool.entries.map(({ descriptor }) => ({ descriptor }))
-    const message =
-      engine === null
-        ? `model ${name}: ${whoRuns(format, entries)}`
-        : `model ${name} needs engine ${engine}, which this daemon does not have`
-    return new SomaError('model/unsupported', message, { details: { model: name, format, engine } })
-  }
-
-  async #loadProcess(name: string, waits: Waits): Promise<EngineProcess> {
-    const model = this.#runnable(this.#deps.registry.get(name))
-    const process = await this.#loader.load(model, waits)
-    this.#loadedFrom.set(process, model)
-    return process
-  }
-
-  #happened(event: string, model: string, data: SomaEvent['data']): void {
-    this.#deps.log.info(event, { model, ...data })
-    this.#deps.emit?.({ name: event, resource: `model/${model}`, data })
-  }
-}
-
-function isSamePackage(a: InstalledModel, b: InstalledModel): boolean {
-  return a === b || (a.digest === b.digest && canonicalJson(a.settings) === canonicalJson(b.settings))
-}
-
-const endless: Waits = { signal: new AbortController().signal }
-
-/** One call's time with a model in memory. */
-class Turn implements Disposable {
-  readonly process: EngineProcess
-  readonly #clock: Clock
-  readonly #leave: () => void
-  readonly #waited: Omit<Timings, 'runMs'>
-  readonly #enteredAt: number
-  #firstAt: number | undefined
-
-  constructor(clock: Clock, { process, loadMs }: Seat<EngineProcess>, beganAt: number, leave: () => void) {
-    this.process = process
-    this.#clock = clock
-    this.#leave = leave
-    this.#enteredAt = clock.monotonic()
-    this.#waited = { queueMs: Math.max(0, this.#enteredAt - beganAt - loadMs), loadMs }
-  }
-
-  /** The first piece of the answer is there. */
-  sawFirst(): void {
-    this.#firstAt ??= this.#clock.monotonic()
-  }
-
-  timings(): Timings {
-    const runMs = this.#clock.monotonic() - this.#enteredAt
-    return { ...this.#waited, runMs, ...(this.#firstAt !== undefined && { firstMs: this.#firstAt - this.#enteredAt }) }
-  }
-
-  [Symbol.dispose](): void {
-    this.#leave()
   }
 }
 
@@ -453,4 +335,10 @@ function append(text: string, piece: string): string {
       details: { lengthMax: GENERATED_LENGTH_MAX },
     },
   )
+}
+
+function cannot(model: string, method: ModelMethod, methods: readonly ModelMethod[]): SomaError {
+  return new SomaError('model/unsupported', `model ${model} cannot ${method}; it can ${methods.join(', ') || 'do nothing'}`, {
+    details: { model, method, methods },
+  })
 }

@@ -21,7 +21,8 @@ import { type CallContext, type EngineDescriptor, type HostFacts, type ModelPack
 import { layOut } from '@soma/testkit/engine'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { EngineEntry } from './engine-connection.ts'
-import { Runtime, type RuntimeOptions } from './runtime.ts'
+import type { RuntimeOptions } from './model-host.ts'
+import { Runtime } from './runtime.ts'
 
 /** A model for the echo engine: how it behaves, see the engine's options. */
 export type EchoModel = Readonly<Record<string, unknown>> & {
@@ -94,7 +95,17 @@ export class World implements AsyncDisposable {
         log,
         emit: ({ name, resource }) => this.events.push(`${name} ${resource}`),
       },
-      { loadedMax: 4, idleUnloadMs: 0, queueMax: 256, threads: 1, warmSpares: 0, ...options },
+      {
+        memoryBytesMax: 0,
+        memoryReserveBytes: 128 * 2 ** 20,
+        residency: 'timeout=3600',
+        collateMs: 0,
+        queueMax: 256,
+        threads: 1,
+        warmSpares: 0,
+        resultCacheBytes: 0,
+        ...options,
+      },
     )
   }
 

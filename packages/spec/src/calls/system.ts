@@ -33,7 +33,7 @@ export const systemStatus = defineCall({
         pid: z.number(),
         engine: z.string(),
         model: z.string().nullable(),
-        state: z.enum(['starting', 'spare', 'loading', 'ready', 'busy', 'stopping']),
+        state: z.enum(['starting', 'spare', 'loading', 'ready', 'busy', 'parked', 'stopping']),
         rssBytes: ByteCount,
         startedAt: Timestamp,
       }),

@@ -1,0 +1,40 @@
+import type { Clock } from '@soma/core'
+import { HISTORY_MAX, KNOWN_MAX } from './limits.ts'
+
+/** Something that happened to a model, and why. */
+export interface Happening {
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly what: string
+  /** One sentence. */
+  readonly why: string
+}
+
+/** What happened last to each model: for `soma model explain`. */
+export class History {
+  readonly #clock: Clock
+  readonly #rings = new Map<string, Happening[]>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  note(model: string, what: string, why: string): void {
+    const ring = this.#rings.get(model) ?? []
+    ring.push({ at: this.#clock.now(), what, why })
+    if (ring.length > HISTORY_MAX) ring.shift()
+    this.#rings.delete(model)
+    this.#rings.set(model, ring)
+    const [oldest] = this.#rings.keys()
+    if (this.#rings.size > KNOWN_MAX && oldest !== undefined) this.#rings.delete(oldest)
+  }
+
+  /** Newest first. */
+  of(model: string): Happening[] {
+    return [...(this.#rings.get(model) ?? [])].reverse()
+  }
+
+  last(model: string): Happening | undefined {
+    return this.#rings.get(model)?.at(-1)
+  }
+}

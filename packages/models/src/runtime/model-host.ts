@@ -1,0 +1,232 @@
+import { join } from 'node:path'
+import { type Clock, type Log, type Rng, SomaError } from '@soma/core'
+import type { ChildSpawner } from '@soma/host'
+import type { Config, HostFacts, ResidencySetting, SomaEvent } from '@soma/spec'
+import type { Records } from '@soma/store'
+import type { InstalledModel, Registry } from '../ports.ts'
+import { whoRuns } from '../selection/who-runs.ts'
+import { Budgets } from './budgets.ts'
+import { EngineChoice } from './engine-choice.ts'
+import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
+import { EnginePool } from './engine-pool.ts'
+import type { EngineProcess } from './engine-process.ts'
+import { History } from './history.ts'
+import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, USED_GAP_MS } from './limits.ts'
+import { ModelLoader, type PreparedModel } from './model-loader.ts'
+import { type ChosenModel, ModelSettings, isSameModel, withOverride } from './model-settings.ts'
+import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
+import { parseResidency } from './residency-text.ts'
+import { Residency } from './residency.ts'
+import { RestartDelays } from './restart-delays.ts'
+import { threadsFor } from './threads.ts'
+import { whyLeft } from './why.ts'
+
+export interface RuntimeDeps {
+  readonly registry: Registry
+  readonly engines: readonly EngineEntry[]
+  readonly spawn: ChildSpawner['spawn']
+  readonly hostFacts: () => HostFacts
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly log: Log
+  /** What users set for models is kept there; nothing is kept when absent. */
+  readonly records?: Pick<Records, 'scan'>
+  /** A private folder for what models write when they are parked; they write nothing when absent. */
+  readonly stateDirectory?: string
+  /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
+  readonly emit?: (event: Pick<SomaEvent, 'name' | 'resource' | 'data'>) => void
+}
+
+export interface RuntimeOptions extends Readonly<Config['models']> {
+  readonly times?: Partial<EngineTimes>
+  readonly spareLingerMs?: number
+  readonly memoryReserveBytes?: number
+}
+
+/** Whom the host of models tells that calls may start, or may no longer. */
+export interface Doors {
+  opened(model: string, seats: number): void
+  closed(model: string): void
+  refused(model: string, error: SomaError): void
+}
+
+/** Models in memory: chosen engines, processes, budgets, residency. */
+export class ModelHost {
+  readonly pool: EnginePool
+  readonly delays: RestartDelays
+  readonly residency: Residency<EngineProcess, PreparedModel>
+  readonly settings = new ModelSettings()
+  readonly history: History
+  readonly limits: ResidencyLimits
+  readonly choice: EngineChoice
+  readonly loader: ModelLoader
+  readonly #budgets: Budgets
+  readonly #deps: RuntimeDeps
+  readonly #options: RuntimeOptions
+  /** What each process has loaded. */
+  readonly #loadedFrom = new WeakMap<EngineProcess, ChosenModel>()
+
+  constructor(deps: RuntimeDeps, options: RuntimeOptions, doors: Doors) {
+    const { clock, log, hostFacts, registry } = deps
+    const { warmSpares, spareLingerMs = SPARE_LINGER_MS } = options
+    const times = { ...engineTimes, ...options.times }
+    this.#deps = deps
+    this.#options = options
+    this.history = new History(clock)
+    this.delays = new RestartDelays(deps)
+    this.pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, { warmSpares, spareLingerMs })
+    const descriptors = deps.engines.map(({ descriptor }) => descriptor)
+    this.choice = new EngineChoice(descriptors, hostFacts)
+    this.loader = new ModelLoader({ registry, pool: this.pool, delays: this.delays, hostFacts, clock })
+    this.#budgets = new Budgets(hostFacts, () => this.#heldBytes(), options)
+    this.limits = limitsFrom(options)
+    this.residency = new Residency(this.#residencyDeps(doors), this.limits)
+  }
+
+  /** Reads what users set, and brings in what is to stay in memory. */
+  start(): void {
+    if (this.#deps.records) this.settings.read(this.#deps.records, this.#deps.log)
+    this.residency.refreshLimits()
+    for (const [model, setting] of this.settings.residency()) if (this.#isInstalled(model)) this.#applyResidency(model, setting)
+  }
+
+  async stop(): Promise<void> {
+    await this.residency.stop()
+    await this.pool.stop()
+  }
+
+  engineOf(model: InstalledModel): string | null {
+    return this.settings.override(model.name).engine ?? this.choice.of(model)
+  }
+
+  /** @throws {SomaError} `model/unsupported` when no engine here runs it. */
+  chosen(model: InstalledModel): ChosenModel {
+    const engine = this.engineOf(model)
+    if (engine === null || !this.pool.has(engine)) throw this.#unsupported(model, engine)
+    return withOverride(model, engine, this.settings.override(model.name))
+  }
+
+  /** The process that has this package loaded with these settings, and not those it took the place of. */
+  current(model: InstalledModel): EngineProcess | undefined {
+    const process = this.residency.find(model.name)
+    const loaded = process && this.#loadedFrom.get(process)
+    return loaded && isSameModel(loaded, this.chosen(model)) ? process : undefined
+  }
+
+  isLoaded(name: string): boolean {
+    return this.residency.find(name) !== undefined
+  }
+
+  /** A model that was replaced since it was loaded: calls from now on wait for its new package. */
+  dropStale(model: InstalledModel): void {
+    const { name } = model
+    const process = this.residency.processOf(name)
+    const loaded = process && this.#loadedFrom.get(process)
+    if (!loaded || isSameModel(loaded, this.chosen(model))) return
+    this.residency.post({ type: 'forget', model: name })
+    void this.residency.unload(name, endless)
+  }
+
+  residencyOf(name: string): ResidencySetting {
+    return settingOf(this.residency.state, name, this.limits)
+  }
+
+  setResidency(name: string, setting: ResidencySetting): void {
+    this.settings.setResidency(name, setting)
+    this.history.note(name, 'set', `Its residency is ${setting.mode}${setting.pinned ? ', pinned' : ''} now.`)
+    this.residency.refreshLimits()
+    this.#applyResidency(name, setting)
+  }
+
+  #applyResidency(model: string, setting: ResidencySetting): void {
+    this.residency.post({ type: 'set', model, setting })
+  }
+
+  #residencyDeps(doors: Doors): ConstructorParameters<typeof Residency<EngineProcess, PreparedModel>>[0] {
+    const { loader } = this
+    return {
+      clock: this.#deps.clock,
+      limits: () => this.#budgets.limits(),
+      prepare: (name, waits) => this.#prepare(name, waits),
+      load: async (name, prepared, waits) => {
+        const ready = prepared ?? (await this.#prepare(name, waits))
+        const loaded = await loader.load(ready, waits)
+        this.#loadedFrom.set(loaded.process, ready.model)
+        loaded.process.lame = () => void this.residency.unload(name, endless)
+        return loaded
+      },
+      reload: (name, process, waits) => loader.reload(process, this.#stateDirectory(name), waits),
+      park: (name, process) => loader.park(process, this.#stateDirectory(name)),
+      measure: (process) => loader.measure(process, endless),
+      opened: doors.opened,
+      closed: doors.closed,
+      refused: (name, error) => {
+        this.history.note(name, 'refused', error.message)
+        doors.refused(name, error)
+      },
+      loaded: (name, loadMs, isWarm) => {
+        this.history.note(name, 'loaded', isWarm ? `Into its warm process, in ${Math.round(loadMs)} ms.` : `In ${Math.round(loadMs)} ms.`)
+        this.#happened('model.loaded', name, { loadMs: Math.round(loadMs) })
+      },
+      unloaded: (name, leaving) => this.#unloaded(name, leaving),
+    }
+  }
+
+  async #prepare(name: string, waits: { readonly signal: AbortSignal }): Promise<PreparedModel> {
+    const model = this.chosen(this.#deps.registry.get(name))
+    const threads = this.#options.threads || threadsFor(this.#deps.hostFacts(), { busyThreads: 0 })
+    return await this.loader.prepare(model, { threads, device: model.device }, waits)
+  }
+
+  #unloaded(name: string, leaving: Leaving | undefined): void {
+    const reason = leaving?.reason ?? 'ended'
+    this.history.note(name, leaving?.to === 'park' ? 'parked' : leaving ? 'unloaded' : 'ended', whyLeft(leaving, this.residencyOf(name)))
+    this.#happened('model.unloaded', name, { reason })
+  }
+
+  #stateDirectory(name: string): string | undefined {
+    return this.#deps.stateDirectory === undefined ? undefined : join(this.#deps.stateDirectory, name)
+  }
+
+  #heldBytes(): number {
+    return this.pool.processes.reduce((sum, { model, privateBytes }) => sum + (model === null ? 0 : privateBytes), 0)
+  }
+
+  #isInstalled(name: string): boolean {
+    try {
+      return this.#deps.registry.get(name).name === name
+    } catch {
+      return false
+    }
+  }
+
+  #unsupported({ name, format }: InstalledModel, engine: string | null): SomaError {
+    const entries = this.pool.entries.map(({ descriptor }) => ({ descriptor }))
+    const message =
+      engine === null
+        ? `model ${name}: ${whoRuns(format, entries)}`
+        : `model ${name} needs engine ${engine}, which this daemon does not have`
+    return new SomaError('model/unsupported', message, { details: { model: name, format, engine } })
+  }
+
+  #happened(event: string, model: string, data: SomaEvent['data']): void {
+    this.#deps.log.info(event, { model, ...data })
+    this.#deps.emit?.({ name: event, resource: `model/${model}`, data })
+  }
+}
+
+function limitsFrom({ collateMs, residency }: RuntimeOptions): ResidencyLimits {
+  return {
+    collateMs,
+    gapMs: Math.min(USED_GAP_MS, collateMs),
+    turnMsMax: TURN_MS_MAX,
+    retryMs: RETURN_RETRY_MS,
+    heldIdleMs: HELD_IDLE_MS,
+    idleMs: IDLE_MS,
+    fallback: { ...parseResidency(residency), pinned: false },
+    knownMax: KNOWN_MAX,
+  }
+}
+
+/** Of what nobody waits for. */
+export const endless: { readonly signal: AbortSignal } = { signal: new AbortController().signal }

@@ -1,0 +1,64 @@
+import { type Clock, SomaError } from '@soma/core'
+import type { CallOutput, Priority } from '@soma/spec'
+import { type Deadline, startDeadline } from '../deadline.ts'
+import type { EngineProcess } from './engine-process.ts'
+import type { Seat } from './scheduler.ts'
+
+export type Timings = CallOutput<'model.infer'>['timings']
+
+/** Who calls, how urgent it is, and for how long the caller waits. */
+export interface CallOptions {
+  readonly signal: AbortSignal
+  /** The owner when absent. */
+  readonly principal?: string | undefined
+  readonly priority?: Priority | undefined
+  readonly deadlineMs?: number | undefined
+}
+
+/** A call's own signal: aborts with the caller's, and with `call/timeout` when its time is up. */
+export function startCall(clock: Clock, model: string, { signal, deadlineMs }: CallOptions): Deadline {
+  if (deadlineMs === undefined) return { signal, passed: false, [Symbol.dispose]: () => undefined }
+  const late = (): SomaError =>
+    new SomaError('call/timeout', `the call of model ${model} had not ended after ${deadlineMs} ms`, { details: { model, deadlineMs } })
+  return startDeadline(clock, deadlineMs, late, signal)
+}
+
+/** One call's time with a model in memory. */
+export class Turn implements Disposable {
+  readonly process: EngineProcess
+  /** Of this call alone. */
+  readonly waits: { readonly signal: AbortSignal }
+  readonly #clock: Clock
+  readonly #leave: () => void
+  readonly #waited: Omit<Timings, 'runMs'>
+  readonly #enteredAt: number
+  #firstAt: number | undefined
+
+  constructor(
+    clock: Clock,
+    { process, loadMs }: Seat<EngineProcess>,
+    call: { readonly waits: { readonly signal: AbortSignal }; readonly beganAt: number },
+    leave: () => void,
+  ) {
+    this.process = process
+    this.waits = call.waits
+    this.#clock = clock
+    this.#leave = leave
+    this.#enteredAt = clock.monotonic()
+    this.#waited = { queueMs: Math.max(0, this.#enteredAt - call.beganAt - loadMs), loadMs }
+  }
+
+  /** The first piece of the answer is there. */
+  sawFirst(): void {
+    this.#firstAt ??= this.#clock.monotonic()
+  }
+
+  timings(): Timings {
+    const runMs = this.#clock.monotonic() - this.#enteredAt
+    return { ...this.#waited, runMs, ...(this.#firstAt !== undefined && { firstMs: this.#firstAt - this.#enteredAt }) }
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave()
+  }
+}
