@@ -1,6 +1,6 @@
 import { type CallOutput, type ForeignCall, type ForeignRequest, embedFields } from '@soma/spec'
 import { z } from 'zod'
-import { readJson, unread } from './fields.ts'
+import { readJson, unread } from './codec.ts'
 import { priorityOf } from './priority.ts'
 import { jsonReply, requestId } from './reply.ts'
 

@@ -1,1 +1,1 @@
-export { createOpenAiTranslator } from './translator.ts'
+export { createOpenAiTranslator } from './face.ts'

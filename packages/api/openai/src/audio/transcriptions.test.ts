@@ -74,3 +74,14 @@ test('a body that is no form is refused', async () => {
     assert.equal(answer.status, 400, await answer.text())
   }
 })
+
+test('a form of very many parts is refused before it is read', async () => {
+  await using openai = await TestOpenAi.start()
+  const part = '--x\r\ncontent-disposition: form-data; name="user"\r\n\r\n\r\n'
+  const answer = await openai.post(
+    '/openai/v1/audio/transcriptions',
+    `${part.repeat(10_000)}--x--\r\n`,
+    'multipart/form-data; boundary="x"',
+  )
+  assert.equal(answer.status, 413)
+})

@@ -2,9 +2,10 @@ import { SomaError } from '@soma/core'
 import type { CallOutput, ForeignCall, ForeignRequest } from '@soma/spec'
 import { z } from 'zod'
 import { refused } from '../errors.ts'
-import { only, readFields, unread } from '../fields.ts'
+import { only, readFields, unread } from '../codec.ts'
 import { priorityOf } from '../priority.ts'
 import { requestId } from '../reply.ts'
+import { BOUNDARY_LENGTH_MAX, FORM_PARTS_MAX } from '../limits.ts'
 import { deltaStream } from './deltas.ts'
 import { formats } from './formats.ts'
 
@@ -36,15 +37,30 @@ export async function transcribe(request: ForeignRequest): Promise<ForeignCall> 
 
 /** Fields that come more than once stay lists, which no field here takes. */
 async function readForm({ body, contentType = '' }: ForeignRequest): Promise<Record<string, unknown>> {
-  if (!/^multipart\/form-data\s*;/i.test(contentType))
-    throw refused(null, 'invalid_content_type', 'the body must be multipart/form-data, with the recording as its field "file"')
-  const form = await new Response(new Uint8Array(body), { headers: { 'content-type': contentType } }).formData().catch((cause: unknown) => {
-    throw new SomaError('call/malformed', 'the body is no multipart/form-data with that boundary', { cause })
-  })
+  const form = await formOf(body, contentType)
   return Object.fromEntries(
     [...new Set(form.keys())].map((name) => {
       const values = form.getAll(name)
       return [name, values.length === 1 ? values[0] : values]
     }),
   )
+}
+
+function formOf(body: Uint8Array, contentType: string): Promise<FormData> {
+  const [, quoted, plain] = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(contentType) ?? []
+  const boundary = quoted ?? plain
+  if (boundary === undefined || boundary.length > BOUNDARY_LENGTH_MAX)
+    throw refused(null, 'invalid_content_type', 'the body must be multipart/form-data, with the recording as its field "file"')
+  checkParts(Buffer.from(body.buffer, body.byteOffset, body.byteLength), `--${boundary}`)
+  const whole = new Response(new Uint8Array(body), { headers: { 'content-type': contentType } })
+  return whole.formData().catch((cause: unknown) => {
+    throw new SomaError('call/malformed', 'the body is no multipart/form-data with that boundary', { cause })
+  })
+}
+
+/** Before any of them is read. */
+function checkParts(body: Buffer, delimiter: string): void {
+  let parts = 0
+  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(delimiter, at + delimiter.length)) parts += 1
+  if (parts > FORM_PARTS_MAX) throw new SomaError('call/too-large', `the form has more than ${FORM_PARTS_MAX} parts`)
 }

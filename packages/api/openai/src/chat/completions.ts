@@ -1,6 +1,6 @@
 import type { CallInput, CallOutput, ForeignCall, ForeignRequest } from '@soma/spec'
 import { refused } from '../errors.ts'
-import { readJson } from '../fields.ts'
+import { readJson } from '../codec.ts'
 import { priorityOf } from '../priority.ts'
 import { jsonReply, requestId } from '../reply.ts'
 import { chunkStream } from './chunks.ts'

@@ -1,6 +1,6 @@
 import { generateFields } from '@soma/spec'
 import { z } from 'zod'
-import { only, unread } from '../fields.ts'
+import { only, unread } from '../codec.ts'
 import { MessageSchema } from './messages.ts'
 
 const { temperature, topP, presencePenalty, frequencyPenalty, seed, stop, maxTokens } = generateFields
