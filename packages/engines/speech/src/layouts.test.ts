@@ -10,7 +10,7 @@ function recognise(paths: readonly string[]): Readonly<Record<string, string>> |
       ([role, glob]) => [role, paths.filter((path) => alternatives(glob).some((one) => matchPath(one, path)))] as const,
     )
     if (found.every(([, matches]) => matches.length === 1))
-      return { task, ...Object.fromEntries(found.map(([role, [path]]) => [role, path ?? ''])) }
+      return { task: task ?? '', ...Object.fromEntries(found.map(([role, [path]]) => [role, path ?? ''])) }
   }
   return undefined
 }

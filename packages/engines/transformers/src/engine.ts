@@ -3,8 +3,8 @@ import type { Engine, EngineSupport, LoadOptions, MemoryEstimate, ModelPackage }
 import { messageOf } from './errors.ts'
 import { descriptor } from './index.ts'
 import type { Library } from './library.ts'
-import { PROCESS_BYTES, WEIGHT_FACTOR } from './limits.ts'
-import { readSettings } from './options.ts'
+import { PROCESS_BYTES, WEIGHT_FACTORS } from './limits.ts'
+import { type ModelDtype, readSettings } from './options.ts'
 import { findParts } from './package-files.ts'
 
 export interface TransformersDeps {
@@ -36,8 +36,13 @@ export function createEngine(deps: TransformersDeps): Engine {
 
 function estimate(pkg: ModelPackage, options: LoadOptions): MemoryEstimate {
   const { parts } = findParts(pkg, readSettings(options.settings))
-  const weightBytes = parts.reduce((sum, { file }) => sum + file.sizeBytes + externalBytes(pkg, file.path), 0)
-  return { residentBytes: Math.ceil(PROCESS_BYTES + WEIGHT_FACTOR * weightBytes) }
+  const weightBytes = parts.reduce((sum, { file, dtype }) => sum + (file.sizeBytes + externalBytes(pkg, file.path)) * factorOf(dtype), 0)
+  return { residentBytes: Math.ceil(PROCESS_BYTES + weightBytes) }
+}
+
+function factorOf(dtype: ModelDtype): number {
+  if (dtype === 'fp32') return WEIGHT_FACTORS.full
+  return dtype === 'fp16' ? WEIGHT_FACTORS.half : WEIGHT_FACTORS.packed
 }
 
 /** Weights in files of their own beside the model: `model.onnx_data`, `model.onnx_data_1`. */

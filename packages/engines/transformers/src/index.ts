@@ -18,5 +18,6 @@ export const descriptor: EngineDescriptor = {
     ...models.map((model) => ({ format: 'onnx', files: { model, tokenizer } })),
     ...models.map((model) => ({ format: 'onnx', files: { model, preprocessor: '**/preprocessor_config.json' } })),
   ],
+  ownSignatures: true,
   options: [...engineOptions],
 }

@@ -44,7 +44,14 @@ export async function check(context: InstallContext, known: KnownPackage): Promi
   const { knowledge, unsafe } = understood
   const found = recognised?.format === understood.format ? recognised : recognisedBy(understood, context)
   warn(context, found, knowledge)
-  return { ...known, recognised: found, files: chosen, signature: signatureOf(known, understood), knowledge, unsafe }
+  return {
+    ...known,
+    recognised: found,
+    files: chosen,
+    signature: signatureOf({ ...known, recognised: found }, understood),
+    knowledge,
+    unsafe,
+  }
 }
 
 /** Reads every header and scans every pickle that is kept, so that what is broken or unsafe is found now and not when it is loaded. */
@@ -135,8 +142,9 @@ function missing(path: string, why: string): SomaError {
 }
 
 /** What a file says of itself counts for more than what was written about it; words about its inputs are kept. */
-function signatureOf({ manifest }: KnownPackage, { signature: own }: Understanding): Signature | null {
+function signatureOf({ manifest, recognised }: KnownPackage, { signature }: Understanding): Signature | null {
   const stated = manifest ? manifestSignature(manifest) : null
+  const own = recognised?.engine?.ownSignatures === true ? null : signature
   if (!own) return stated
   const words = new Map(
     [...(stated?.inputs ?? []), ...(stated?.outputs ?? [])].map(({ name, finite, description }) => [

@@ -44,6 +44,8 @@ export const EngineDescriptorSchema = z.strictObject({
   tasks: z.array(TaskSchema),
   /** Most telling first: the first layout of any engine that fits names the format. */
   layouts: z.array(PackageLayoutSchema),
+  /** Its models take other tensors than their files say, texts instead of token numbers: only a loaded one tells which. */
+  ownSignatures: z.boolean().optional(),
   /** Programming interfaces through which it can use accelerators: `cuda`, `vulkan` … The CPU it can always use. */
   apis: z.array(z.string().max(32)).optional(),
   /** Hands its input on to another program, mostly on another machine: never chosen unless the user allows it. */
