@@ -79,8 +79,12 @@ export class Contexts implements AsyncDisposable {
   }
 
   async #renew(): Promise<void> {
+    const { llama } = this.#parts.model
+    const { maxThreads } = llama
     await this.#open[Symbol.asyncDispose]()
+    llama.maxThreads = 0
     this.#open = await openContext(this.#parts)
+    llama.maxThreads = maxThreads
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,7 +103,7 @@ function create(
     contextSize: plan.contextLength,
     sequences: plan.sequences,
     batchSize: plan.batchSize,
-    threads: { ideal: threads, min: threads },
+    threads: { ideal: threads, min: 1 },
     flashAttention: plan.flashAttention,
     experimentalKvCacheKeyType: plan.kvType,
     experimentalKvCacheValueType: plan.kvType,

@@ -5,11 +5,13 @@ import type { Answer } from './answer.ts'
 import type { Prompt } from './prompt.ts'
 import type { PromptSteps } from './prompt-steps.ts'
 import type { SamplingContext } from './sampling.ts'
+import type { ThreadLimit } from './thread-limit.ts'
 
 export interface Generation {
   readonly sequence: LlamaContextSequence
   readonly prompt: Prompt
   readonly steps: PromptSteps
+  readonly threads: ThreadLimit
   readonly sampling: (last: SamplingContext['last']) => SequenceEvaluateOptions
   readonly answer: Answer
 }
@@ -19,7 +21,7 @@ export interface Generation {
  * who does not read holds his generation up.
  */
 export async function* generate(
-  { sequence, prompt, steps, sampling, answer }: Generation,
+  { sequence, prompt, steps, threads, sampling, answer }: Generation,
   { maxTokens = Number.POSITIVE_INFINITY }: GenerateRequest,
   ctx: EngineContext,
 ): AsyncGenerator<GenerateEvent, GenerateResult, void> {
@@ -38,6 +40,7 @@ export async function* generate(
       generated.push(token)
       const events = answer.push(token)
       const isFull = generated.length >= maxTokens || prompt.tokens.length + generated.length >= sequence.contextSize
+      threads.adjust()
       if (!answer.isOver && !isFull) next = iterator.next()
       for (const event of events) yield event
       if (answer.isOver) break

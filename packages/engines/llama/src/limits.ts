@@ -51,3 +51,10 @@ export const STATE_INDEX_BYTES_MAX = 256 * 1024
 export const IDENTITY_BYTES = 4 * 1024 * 1024
 /** Lines that llama.cpp logged last, kept to explain a failed load. */
 export const LOG_LINES_KEPT = 4
+
+/** Between two looks at how busy the CPUs are: short beside a sentence, and long beside the 10 ms in which the system counts. */
+export const THREAD_SAMPLE_MS = 200
+/** A CPU of which so much is used by others counts as free: small things always run. */
+export const THREAD_SPARE = 0.3
+/** Weights below which one thread is enough: what threads lose by waiting for each other at every layer is more than they gain. */
+export const ONE_THREAD_BYTES_MAX = 32 * 1024 * 1024

@@ -6,15 +6,18 @@ import { Contexts, openContext } from './context.ts'
 import { EmbedModel } from './embed.ts'
 import { loadFailed, messageOf } from './errors.ts'
 import { type Header, readHeader } from './estimate.ts'
+import { ONE_THREAD_BYTES_MAX } from './limits.ts'
 import { type Settings, findFile, readLora } from './options.ts'
 import { RerankModel } from './rerank.ts'
 import { GenerateModel } from './run.ts'
 import type { Runtime } from './runtime.ts'
 import { KeptState, modelIdentity } from './state.ts'
+import { type CpuTimes, ThreadLimit } from './thread-limit.ts'
 
 export interface LoadDeps {
   readonly runtime: Runtime
   readonly clock: Pick<Clock, 'monotonic'>
+  readonly cpuTimes: () => CpuTimes
   /** Resident bytes of this process. */
   readonly residentBytes: () => number
   /** 32 random bits, for requests without a seed. */
@@ -26,6 +29,8 @@ export interface LoadDeps {
 /** @throws {SomaError} `model/load-failed` with llama.cpp's own words, `model/unsupported`, `engine/missing`, `config/invalid`. */
 export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptions, ctx: EngineContext): Promise<LoadedModel> {
   const header = await readHeader(deps.runtime, pkg, options)
+  // Without a limit while contexts are made: the library would take it for what they may ever use.
+  header.llama.maxThreads = 0
   const opened = new AsyncDisposableStack()
   try {
     const model = opened.use(await openModel(header, findFile(pkg, header.path), ctx.signal))
@@ -58,7 +63,7 @@ interface Opening {
 async function openUse(deps: LoadDeps, opening: Opening): Promise<LoadedModel> {
   const { header, model, options, opened, signal } = opening
   const { plan } = header
-  const common = { contextSize: plan.contextLength, batchSize: plan.batchSize, threads: options.threads, createSignal: signal }
+  const common = { contextSize: plan.contextLength, batchSize: plan.batchSize, threads: threadsFor(header, options), createSignal: signal }
   const { device = 'cpu' } = options
   const owned: Owned = { device, dispose: () => opened.disposeAsync(), usage: usageOf(deps, model, device) }
   if (plan.use === 'embed') return new EmbedModel(opened.use(await model.createEmbeddingContext(common)), plan, owned)
@@ -71,13 +76,21 @@ async function openGenerate(deps: LoadDeps, { pkg, options, header, model, opene
   const draft =
     settings.draftModel === undefined ? undefined : opened.use(await openDraft(header, findFile(pkg, settings.draftModel), model, signal))
   const lora = readLora(pkg, settings.lora)
-  const parts = { library, model, draft, plan, threads: options.threads, lora, speculative: settings.speculative }
+  const parts = { library, model, draft, plan, threads: threadsFor(header, options), lora, speculative: settings.speculative }
   const identity = await modelIdentity([findFile(pkg, path), ...lora.map(({ filePath }) => filePath)], { plan, lora: settings.lora })
   const state = new KeptState(identity)
   const contexts = opened.use(new Contexts(parts, await openContext(parts, signal)))
+  const threads = new ThreadLimit(deps, parts.threads, (count) => (llama.maxThreads = count))
   const scrub = options.scrub === true
   if (options.stateDirectory !== undefined && !scrub) await state.restore(contexts.slots, options.stateDirectory)
-  return new GenerateModel({ ...deps, library, llama, model, contexts, template: readTemplate(model, settings), state, scrub, plan }, owned)
+  return new GenerateModel(
+    { ...deps, threads, library, llama, model, contexts, template: readTemplate(model, settings), state, scrub, plan },
+    owned,
+  )
+}
+
+function threadsFor({ insights }: Header, { threads }: LoadOptions): number {
+  return insights.modelSize <= ONE_THREAD_BYTES_MAX ? 1 : threads
 }
 
 async function openDraft(header: Header, path: string, model: LlamaModel, signal: AbortSignal): Promise<LlamaModel> {

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import process from 'node:process'
 import { type Clock, randomId } from '@soma/core'
 import { runEngineMain } from '@soma/wire'
 import { createEngine } from './engine.ts'
 import { Runtime } from './runtime.ts'
 
+/** The unit of /proc/stat on every Linux of today. */
+const PROC_TICK_MS = 10
 /** What llama.cpp's backends read when they are loaded. */
 const visibleDevices = { cuda: 'CUDA_VISIBLE_DEVICES', vulkan: 'GGML_VK_VISIBLE_DEVICES', metal: undefined }
 
@@ -26,8 +30,21 @@ await runEngineMain(
   createEngine({
     runtime,
     clock,
+    cpuTimes: () => ({ idleMs: idleMs(), ownMs: ownMs() }),
     residentBytes: () => process.memoryUsage.rss(),
     seed: () => randomBytes(4).readUInt32LE(),
     callId: () => randomId({ bytes: (count) => randomBytes(count), float: Math.random }, 'call'),
   }),
 )
+
+/** Of all CPUs together. On Linux from the one file that has it: `os.cpus()` reads several for each CPU. */
+function idleMs(): number {
+  if (process.platform !== 'linux') return cpus().reduce((sum, { times }) => sum + times.idle, 0)
+  const [, , , , idle = 0, wait = 0] = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0]?.split(/\s+/).map(Number) ?? []
+  return (idle + wait) * PROC_TICK_MS
+}
+
+function ownMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}

@@ -21,6 +21,7 @@ const runtime = new Runtime({ importLibrary: () => import('node-llama-cpp'), sel
 const engine = createEngine({
   runtime,
   clock: { monotonic: () => performance.now() },
+  cpuTimes: () => ({ idleMs: 0, ownMs: 0 }),
   residentBytes: () => process.memoryUsage.rss(),
   seed: () => 1,
   callId: () => `call-${calls++}`,
@@ -262,6 +263,7 @@ void test('a machine without the library, or without a build for its accelerator
       log: () => undefined,
     }),
     clock: { monotonic: () => 0 },
+    cpuTimes: () => ({ idleMs: 0, ownMs: 0 }),
     residentBytes: () => 0,
     seed: () => 0,
     callId: () => '',

@@ -1,6 +1,7 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import { type Clock, throwIfAborted } from '@soma/core'
 import { PROMPT_STEP_MS, PROMPT_STEP_TOKENS_MIN } from './limits.ts'
+import type { ThreadLimit } from './thread-limit.ts'
 
 /** What is left to compute before the first token of the answer. */
 export interface PromptRest {
@@ -15,11 +16,13 @@ export interface PromptRest {
  */
 export class PromptSteps {
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #threads: ThreadLimit
   readonly #batchSize: number
   #tokensPerMs: number | undefined
 
-  constructor(clock: Pick<Clock, 'monotonic'>, batchSize: number) {
+  constructor(clock: Pick<Clock, 'monotonic'>, threads: ThreadLimit, batchSize: number) {
     this.#clock = clock
+    this.#threads = threads
     this.#batchSize = batchSize
   }
 
@@ -30,12 +33,14 @@ export class PromptSteps {
     let done = cachedTokens
     for (let size = this.#size(); tokens.length - done > size; size = this.#size()) {
       throwIfAborted(signal)
+      this.#threads.adjust()
       const started = this.#clock.monotonic()
       await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(done, done + size) as Token[])
       done += size
       this.#learn(size, this.#clock.monotonic() - started)
     }
     throwIfAborted(signal)
+    this.#threads.adjust()
     return { cachedTokens, rest: tokens.slice(done) }
   }
 

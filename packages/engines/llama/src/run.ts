@@ -25,6 +25,7 @@ import { type SamplingDefaults, samplingDefaults, samplingOptions } from './samp
 import type { Library } from './runtime.ts'
 import type { Slot } from './slots.ts'
 import type { KeptState } from './state.ts'
+import type { ThreadLimit } from './thread-limit.ts'
 
 export interface GenerateDeps {
   readonly library: Library
@@ -36,6 +37,7 @@ export interface GenerateDeps {
   readonly scrub: boolean
   readonly plan: Plan
   readonly clock: Pick<Clock, 'monotonic'>
+  readonly threads: ThreadLimit
   readonly seed: () => number
   readonly callId: () => string
 }
@@ -61,7 +63,7 @@ export class GenerateModel implements LoadedModel {
   readonly #defaults: SamplingDefaults
 
   constructor(deps: GenerateDeps, owned: Owned) {
-    const { model, contexts, plan, template, clock, library, llama } = deps
+    const { model, contexts, plan, template, clock, threads, library, llama } = deps
     this.concurrency = plan.sequences
     this.contextLength = contexts.contextLength
     this.device = owned.device
@@ -75,7 +77,7 @@ export class GenerateModel implements LoadedModel {
       contextLength: this.contextLength,
     }
     this.#grammars = new Grammars(library, llama)
-    this.#steps = new PromptSteps(clock, plan.batchSize)
+    this.#steps = new PromptSteps(clock, threads, plan.batchSize)
     this.#defaults = samplingDefaults(model.fileInfo)
   }
 
@@ -88,7 +90,7 @@ export class GenerateModel implements LoadedModel {
       const { sequence } = slot
       lookUp(this.#deps.library, sequence.tokenPredictor, prompt)
       const sampling = (last: (count: number) => readonly number[]): SequenceEvaluateOptions => this.#sampling(request, grammar, last)
-      return yield* generate({ sequence, prompt, steps: this.#steps, sampling, answer }, request, ctx)
+      return yield* generate({ sequence, prompt, steps: this.#steps, threads: this.#deps.threads, sampling, answer }, request, ctx)
     } finally {
       await this.#release(slot)
     }
