@@ -14,7 +14,11 @@ export function sendOptions(request: IncomingMessage, response: ServerResponse, 
   response.setHeader('allow', [...allow, 'OPTIONS'].join(', '))
   if (response.hasHeader('access-control-allow-origin') && request.headers['access-control-request-method'] !== undefined) {
     response.setHeader('access-control-allow-methods', allow.join(', '))
-    response.setHeader('access-control-allow-headers', 'authorization, content-type, accept')
+    // Whatever it asks for: clients of other APIs have headers of their own, and what calls mean no header changes.
+    response.setHeader(
+      'access-control-allow-headers',
+      request.headers['access-control-request-headers'] ?? 'authorization, content-type, accept',
+    )
     response.setHeader('access-control-max-age', PREFLIGHT_SECONDS)
   }
   response.writeHead(204).end()

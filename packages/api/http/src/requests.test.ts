@@ -250,6 +250,9 @@ test('pages of other origins are refused, allowed ones get CORS headers, our own
   const preflight = await from('http://localhost:3000', { method: 'OPTIONS', headers: { 'access-control-request-method': 'GET' } })
   assert.equal(preflight.status, 204)
   assert.match(preflight.headers.get('access-control-allow-headers') ?? '', /authorization/)
+  const headers = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization, x-stainless-os' }
+  const asking = await from('http://localhost:3000', { method: 'OPTIONS', headers })
+  assert.equal(asking.headers.get('access-control-allow-headers'), 'authorization, x-stainless-os')
   const evil = await from('https://evil.example', { method: 'OPTIONS', headers: { 'access-control-request-method': 'GET' } })
   assert.deepEqual([evil.status, evil.headers.get('access-control-allow-origin')], [403, null])
 })

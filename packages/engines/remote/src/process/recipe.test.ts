@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import type { AddressInfo } from 'node:net'
-import { loadEndpoint, said, say } from '../test-answers.ts'
+import { EngineUnderTest, generated, layOut } from '@soma/testkit/engine'
+import { until } from '@soma/testkit/face'
+import { REMOTE_POLICY_VARIABLE } from '../index.ts'
+import { fixture, loadEndpoint, said, say } from '../test-answers.ts'
 import { startGuarded } from './start.ts'
 
 /** A server that says "ready" after its second health check, and answers every chat with its own process id. */
@@ -65,4 +68,16 @@ test('only programs that the user named are started, and only for this machine',
   await assert.rejects(loadEndpoint(endpoint, { ...deps, policy }), { code: 'model/unsupported', message: /engines\.remoteCommands/ })
   await assert.rejects(loadEndpoint(endpoint, { ...deps, policy: { ...deps.policy, mode: 'off' } }), { message: /engines\.remote local/ })
   await assert.rejects(loadEndpoint({ ...endpoint, url: 'http://10.0.0.1:{port}/' }, deps), { message: /one of this machine/ })
+})
+
+test('a server ends when the engine is killed', async () => {
+  process.env[REMOTE_POLICY_VARIABLE] = JSON.stringify(deps.policy)
+  await using engine = new EngineUnderTest(new URL('../main.ts', import.meta.url))
+  await using folder = await layOut(fixture(endpoint))
+  await engine.hello()
+  await engine.load(folder.pkg)
+  const { text } = await generated(engine, say('who?'))
+  assert.ok(isAlive(Number(text)))
+  await engine[Symbol.asyncDispose]()
+  await until(() => !isAlive(Number(text)), 'the server ends')
 })
