@@ -1,6 +1,7 @@
 import type { ForeignRoute, Translator } from '@soma/spec'
-import { transcribe } from './audio/transcriptions.ts'
+import { transcribe, translate } from './audio/transcriptions.ts'
 import { chat } from './chat/completions.ts'
+import { complete } from './completions.ts'
 import { embed } from './embeddings.ts'
 import { errorReply } from './errors.ts'
 import { listModels, retrieveModel } from './models.ts'
@@ -9,7 +10,7 @@ import { listModels, retrieveModel } from './models.ts'
 const BASE = '/openai/v1'
 
 /**
- * The OpenAI API, first part: models, chat completions, embeddings, transcriptions. Clients take
+ * The OpenAI API, first part: models, completions of chats and prompts, embeddings, transcriptions. Clients take
  * `http://127.0.0.1:7662/openai/v1` as their base URL and a Soma token as their key. What has no counterpart in
  * `/v1`, where Soma's own calls are, answers there too, for clients that cannot be told a path.
  *
@@ -20,8 +21,10 @@ const BASE = '/openai/v1'
 export function createOpenAiTranslator({ version }: { readonly version: string }): Translator {
   const both: ReadonlyArray<Omit<ForeignRoute, 'method'>> = [
     { path: '/chat/completions', call: 'model.generate', translate: (request) => chat(request, `soma-${version}`) },
+    { path: '/completions', call: 'model.generate', translate: (request) => complete(request, `soma-${version}`) },
     { path: '/embeddings', call: 'model.embed', translate: embed },
     { path: '/audio/transcriptions', call: 'model.transcribe', translate: transcribe },
+    { path: '/audio/translations', call: 'model.transcribe', translate },
   ]
   return {
     name: 'openai',

@@ -40,8 +40,14 @@ export async function startOpenAi(): Promise<{ readonly url: string; readonly di
   return { url: `${address}/openai/v1`, dispatcher, [Symbol.asyncDispose]: () => face.stop({ drainMs: 0 }) }
 }
 
-async function* speak({ messages = [], maxTokens, stop, tools }: CallInput<'model.generate'>): AsyncGenerator<unknown, unknown, void> {
-  const answer = parrot({ prompt: messages.at(-1)?.content ?? '', maxTokens, stop })
+async function* speak({
+  prompt,
+  messages = [],
+  maxTokens,
+  stop,
+  tools,
+}: CallInput<'model.generate'>): AsyncGenerator<unknown, unknown, void> {
+  const answer = parrot({ prompt: prompt ?? messages.at(-1)?.content ?? '', maxTokens, stop })
   const asks = tools?.some(({ name }) => name === Rome.name) === true
   if (asks) yield { text: '', toolCall: Rome }
   else for (const text of answer.words) yield { text }

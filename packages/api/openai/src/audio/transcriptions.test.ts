@@ -39,6 +39,13 @@ test('a recording is written down in every format', async () => {
   assert.deepEqual([verbose.language, verbose.duration, verbose.segments?.length], ['en', 3663, 2])
 })
 
+test('a translation is a transcription into English', async () => {
+  await using openai = await TestOpenAi.start()
+  using _ = behave(openai.dispatcher, 'model.transcribe', goodDay)
+  assert.equal((await openai.client.audio.translations.create({ model: 'tiny', file: await file() })).text, 'Good day.')
+  assert.equal((openai.input as { translate: boolean }).translate, true)
+})
+
 test('a transcription streams stretch by stretch', async () => {
   await using openai = await TestOpenAi.start()
   using _ = behave(openai.dispatcher, 'model.transcribe', goodDay)

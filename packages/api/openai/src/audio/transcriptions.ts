@@ -23,13 +23,22 @@ const TranscriptionSchema = z.strictObject({
 })
 
 /** `POST /audio/transcriptions` */
-export async function transcribe(request: ForeignRequest): Promise<ForeignCall> {
+export function transcribe(request: ForeignRequest): Promise<ForeignCall> {
+  return written(request, false)
+}
+
+/** `POST /audio/translations`: the same, into English. */
+export function translate(request: ForeignRequest): Promise<ForeignCall> {
+  return written(request, true)
+}
+
+async function written(request: ForeignRequest, translate: boolean): Promise<ForeignCall> {
   const { model, file, language, response_format: format, stream } = readFields(TranscriptionSchema, await readForm(request))
   if (stream === 'true' && format !== 'json' && format !== 'text')
     throw refused('stream', 'unsupported_value', `Unsupported value: 'stream': it goes with response_format json or text, not ${format}.`)
   const audio = new Uint8Array(await file.arrayBuffer())
   const call: ForeignCall = {
-    input: { model, audio, language: language === '' ? undefined : language, priority: priorityOf(request) },
+    input: { model, audio, translate, language: language === '' ? undefined : language, priority: priorityOf(request) },
     reply: (output, at) => ({ status: 200, ...formats[format](output as CallOutput<'model.transcribe'>), headers: requestId(at) }),
   }
   return stream === 'true' ? { ...call, stream: deltaStream } : call

@@ -1,7 +1,7 @@
 import type { CallEvent, CallOutput, ForeignStream } from '@soma/spec'
 import { eventStream, serverSent } from '../reply.ts'
 import type { ChatRequest } from './request.ts'
-import { finishReason, toolCall, usageOf } from './words.ts'
+import { finishReason, toolCall, usageOf } from '../words.ts'
 
 /** A completion piece by piece: chunks, one with the reason of its end, one with the usage if asked for, `[DONE]`. */
 export function chunkStream({ stream_options: options }: ChatRequest, head: object): ForeignStream {

@@ -3,41 +3,38 @@ import { refused } from '../errors.ts'
 import { readJson } from '../codec.ts'
 import { priorityOf } from '../priority.ts'
 import { jsonReply, requestId } from '../reply.ts'
+import { samplingInput } from '../sampling.ts'
+import { completionHead, finishReason, toolCall, usageOf } from '../words.ts'
 import { chunkStream } from './chunks.ts'
 import { type ChatRequest, ChatRequestSchema } from './request.ts'
-import { completionHead, finishReason, toolCall, usageOf } from './words.ts'
 
 /** `POST /chat/completions`. Somebody is waiting for it unless the request says otherwise. */
 export function chat(request: ForeignRequest, fingerprint: string): ForeignCall {
   const chat = readJson(ChatRequestSchema, request)
-  if (chat.stream_options && !chat.stream)
-    throw refused('stream_options', 'invalid_value', "Invalid 'stream_options': it goes with stream: true only.")
   const call: ForeignCall = {
     input: { ...generateInput(chat), priority: priorityOf(request, 'interactive') },
     reply: (output, at) => ({
       ...jsonReply({
-        ...completionHead('chat.completion', chat.model, fingerprint, at),
+        ...completionHead({ prefix: 'chatcmpl', object: 'chat.completion', model: chat.model, fingerprint }, at),
         ...answer(output as CallOutput<'model.generate'>),
       }),
       headers: requestId(at),
     }),
   }
   return chat.stream
-    ? { ...call, stream: (at) => chunkStream(chat, completionHead('chat.completion.chunk', chat.model, fingerprint, at)) }
+    ? {
+        ...call,
+        stream: (at) =>
+          chunkStream(chat, completionHead({ prefix: 'chatcmpl', object: 'chat.completion.chunk', model: chat.model, fingerprint }, at)),
+      }
     : call
 }
 
 function generateInput(chat: ChatRequest): CallInput<'model.generate'> {
   return {
-    model: chat.model,
+    ...samplingInput(chat),
     messages: chat.messages,
     maxTokens: maxTokens(chat),
-    temperature: chat.temperature ?? undefined,
-    topP: chat.top_p ?? undefined,
-    presencePenalty: chat.presence_penalty ?? undefined,
-    frequencyPenalty: chat.frequency_penalty ?? undefined,
-    seed: chat.seed ?? undefined,
-    stop: chat.stop ?? undefined,
     format: format(chat.response_format),
     tools: chat.tools?.map(({ function: tool }) => ({
       name: tool.name,

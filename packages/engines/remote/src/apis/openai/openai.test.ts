@@ -18,6 +18,7 @@ test('Soma talks to Soma: text, vectors, transcriptions', async () => {
   const policy = openPolicy([new URL(url).origin])
   await using model = await loadEndpoint({ api: 'openai', url, model: 'parrot' }, { policy })
   await assertParrot(model)
+  assert.equal((await said(model, { prompt: ' raw prompt' })).text, ' raw prompt')
   await said(model, {
     ...say('x'),
     temperature: 0,

@@ -1,8 +1,16 @@
 import type { ForeignMoment, GenerateResult, TokenUsage, ToolCall } from '@soma/spec'
 
+export interface CompletionKind {
+  /** Of its ids. */
+  readonly prefix: string
+  readonly object: string
+  readonly model: string
+  readonly fingerprint: string
+}
+
 /** What every completion, and every chunk of one, begins with. The id names the call in the audit log. */
-export function completionHead(object: string, model: string, fingerprint: string, { callId, now }: ForeignMoment): object {
-  return { id: `chatcmpl-${callId}`, object, created: Math.floor(now / 1000), model, system_fingerprint: fingerprint }
+export function completionHead({ prefix, object, model, fingerprint }: CompletionKind, { callId, now }: ForeignMoment): object {
+  return { id: `${prefix}-${callId}`, object, created: Math.floor(now / 1000), model, system_fingerprint: fingerprint }
 }
 
 export function finishReason(finish: GenerateResult['finish']): string {
