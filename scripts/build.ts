@@ -17,10 +17,11 @@ const fresh = join(root, '.soma', 'dist-new')
 const old = join(root, '.soma', 'dist-old')
 
 /**
- * Packages with native code find their own files beside them. The decoders of sound are partly under the LGPL: they stay files of
+ * Packages with native code or WebAssembly find their own files beside them. The decoders of sound are partly under the LGPL: they stay files of
  * their own, so that they can be replaced.
  */
 const native = [
+  '@tensorflow/*',
   '@wasm-audio-decoders/*',
   'mpg123-decoder',
   'node-llama-cpp',

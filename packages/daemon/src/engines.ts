@@ -7,6 +7,7 @@ import { descriptor as onnx } from '@soma/engine-onnx'
 import { descriptor as python } from '@soma/engine-python'
 import { descriptor as remote } from '@soma/engine-remote'
 import { descriptor as speech } from '@soma/engine-speech'
+import { descriptor as tensorflow } from '@soma/engine-tensorflow'
 import { descriptor as transformers } from '@soma/engine-transformers'
 
 /** An engine, and how its process is started. */
@@ -19,7 +20,7 @@ export interface InstalledEngine {
 
 /** The engines that come with Soma, most particular first: the order in which they are asked whether they know a package. */
 export function builtInEngines(): readonly InstalledEngine[] {
-  return [echo, ocr, speech, llama, transformers, onnx, python, remote].map((descriptor) => ({
+  return [echo, ocr, speech, llama, transformers, onnx, tensorflow, python, remote].map((descriptor) => ({
     descriptor,
     command: [process.execPath, enginePath(descriptor.id)],
   }))

@@ -118,13 +118,30 @@ const tables = (rows: ReadonlyArray<readonly Field[]>): Field => ({
   ref: (flat) => flat.refs(rows.map((row) => (inner) => inner.table(row))),
 })
 
-/** A TensorFlow Lite model with one graph, without operators. */
+/** An operator without settings: number of its kind (0 adds, 18 multiplies, 53 casts), and of the tensors that it takes and gives. */
+export interface TfliteOperator {
+  readonly kind: number
+  readonly inputs: readonly number[]
+  readonly outputs: readonly number[]
+}
+
+/** A TensorFlow Lite model with one graph. */
 export function writeTflite(
   tensors: readonly TfliteTensor[],
-  ports: { readonly inputs: readonly number[]; readonly outputs: readonly number[] },
+  ports: { readonly inputs: readonly number[]; readonly outputs: readonly number[]; readonly operators?: readonly TfliteOperator[] },
 ): Uint8Array {
   const rows = tensors.map(({ name, type, shape }, index): Field[] => [integers(shape), { u8: type }, { u32: index + 1 }, textField(name)])
-  const graph: Field[] = [tables(rows), integers(ports.inputs), integers(ports.outputs), null, textField('main')]
+  const { operators = [] } = ports
+  const steps = operators.map(({ inputs, outputs }, index): Field[] => [{ u32: index }, integers(inputs), integers(outputs)])
+  // Of every kind there is the first version, so that one table of kinds for each operator does.
+  const kinds = operators.map(({ kind }): Field[] => [{ u8: kind }, null, { u32: 1 }, { u32: kind }])
+  const graph: Field[] = [
+    tables(rows),
+    integers(ports.inputs),
+    integers(ports.outputs),
+    operators.length > 0 ? tables(steps) : null,
+    textField('main'),
+  ]
   const buffers: Field[][] = [
     [null],
     ...tensors.map(({ values }): Field[] => [values ? { ref: (flat) => flat.vector(values.byteLength, Buffer.from(values)) } : null]),
@@ -133,6 +150,9 @@ export function writeTflite(
   const head = Buffer.alloc(8)
   head.write('TFL3', 4, 'latin1')
   flat.add(head)
-  head.writeUInt32LE(flat.table([{ u32: 3 }, null, tables([graph]), textField('made for a test'), tables(buffers)]), 0)
+  head.writeUInt32LE(
+    flat.table([{ u32: 3 }, kinds.length > 0 ? tables(kinds) : null, tables([graph]), textField('made for a test'), tables(buffers)]),
+    0,
+  )
   return Buffer.concat(flat.parts)
 }

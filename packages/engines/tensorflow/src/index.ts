@@ -1,0 +1,28 @@
+import { type EngineDescriptor, SMI_VERSION } from '@soma/spec'
+
+/**
+ * Runs TensorFlow.js models (graph and layers) and TensorFlow Lite models on raw tensors, both in WebAssembly on one thread of
+ * the CPU: their threaded builds need a browser.
+ */
+export const descriptor: EngineDescriptor = {
+  smiVersion: SMI_VERSION,
+  id: 'tensorflow',
+  title: 'TensorFlow.js and TensorFlow Lite models',
+  version: '0.1.0',
+  formats: ['tfjs', 'tflite'],
+  tasks: ['tensor-to-tensor'],
+  layouts: [
+    { format: 'tfjs', task: 'tensor-to-tensor', files: { model: '**/model.json' } },
+    { format: 'tflite', task: 'tensor-to-tensor', files: { model: '**/*.tflite' } },
+  ],
+  options: [
+    {
+      name: 'backend',
+      type: 'string',
+      description: 'TensorFlow.js: WebAssembly, JavaScript, or WebAssembly until it meets an operator that it has not',
+      default: 'auto',
+      values: ['auto', 'wasm', 'cpu'],
+    },
+    { name: 'signature', type: 'string', description: 'TensorFlow Lite: which of the model’s signatures to call; its first when absent' },
+  ],
+}
