@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock, Log, Rng } from '@soma/core'
 import type { Caller, Calls, Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
 import type { Store } from '@soma/store'
@@ -49,6 +51,8 @@ export interface Models {
 
 export interface ModelsConfig {
   readonly models: Config['models']
+  /** Engines overwrite what they were told after use. */
+  readonly scrub?: boolean
   /** As they are now: they may change at any time. */
   readonly install: () => Config['install']
 }
@@ -58,8 +62,19 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
   const { store, engines, children, hostFacts, clock, rng, log, emit } = deps
   const registry = createRegistry({ store, log })
   const runtime = new Runtime(
-    { registry, engines, spawn: (child) => children.spawn(child), hostFacts, clock, rng, log, ...(emit && { emit }) },
-    config.models,
+    {
+      registry,
+      engines,
+      spawn: (child) => children.spawn(child),
+      hostFacts,
+      clock,
+      rng,
+      log,
+      records: store.records,
+      stateDirectory: join(store.directory, 'engine-state'),
+      ...(emit && { emit }),
+    },
+    { ...config.models, ...(config.scrub === true && { scrub: true }) },
   )
   const installs = createInstallHandlers({
     store,
@@ -97,13 +112,21 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
   const stopping = new AbortController()
   let warm: Promise<void> | undefined
   return {
-    handlers: suggestOnlyVisible({ ...installs.handlers, ...exchange, ...createRuntimeHandlers(runtime), 'model.convert': convert, ...doctor }),
+    handlers: suggestOnlyVisible({
+      ...installs.handlers,
+      ...exchange,
+      ...createRuntimeHandlers(runtime),
+      'model.convert': convert,
+      ...doctor,
+    }),
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),
     start: async () => {
       await children.reapOrphans()
       await removeDrafts(store)
+      await rm(join(store.directory, 'engine-state'), { recursive: true, force: true })
+      runtime.start()
       warm = registry.warmUp(stopping.signal).catch((error: unknown) => log.error('the models could not be read ahead', { error }))
     },
     stop: async () => {

@@ -3,10 +3,10 @@ import { type Rng, createSeededRng, randomInteger } from '@soma/core'
 export interface Simulation {
   readonly rng: Rng
   /** One of `items`. */
-  pick<T>(items: readonly T[]): T
+  readonly pick: <T>(items: readonly T[]) => T
   /** An integer in [0, limit). */
-  integer(limit: number): number
-  chance(probability: number): boolean
+  readonly integer: (limit: number) => number
+  readonly chance: (probability: number) => boolean
 }
 
 /**

@@ -45,6 +45,12 @@ export class TestRunning implements Running {
     return model.engine
   }
 
+  recordsOf(): readonly string[] {
+    return []
+  }
+
+  forget(): void {}
+
   isLoaded(name: string): boolean {
     return this.loaded.has(name)
   }

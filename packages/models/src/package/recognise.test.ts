@@ -3,12 +3,20 @@ import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
 import { testEngines } from '../install/test-install.ts'
 import { checkFileSet, packageDigest } from './file-set.ts'
-import { engineFor, noModel, recogniseFiles } from './recognise.ts'
+import { readManifest } from './manifest.ts'
+import { engineFor, noModel, recogniseFiles, recogniseManifest } from './recognise.ts'
 import { mayBelongToModel, selectFiles, wantedPaths } from './select.ts'
 
 function filesOf(...paths: string[]): Map<string, { sizeBytes: number }> {
   return new Map(paths.map((path) => [path, { sizeBytes: 10 }]))
 }
+
+const ONNX_MANIFEST = `apiVersion: v1
+kind: Model
+metadata: { name: m, version: '1' }
+spec:
+  format: { type: onnx, files: [] }
+`
 
 describe('recognising a package', () => {
   it('takes the first engine whose layout fits, in the order they come', () => {
@@ -32,6 +40,32 @@ describe('recognising a package', () => {
     assert.equal(found('onnx', { encoder: 'e.onnx', decoder: 'd.onnx' }), undefined)
     assert.equal(found('gguf', { model: 'm.gguf' }), undefined)
   })
+
+  describe('that two engines load', () => {
+    const onnx = testEngines.find(({ id }) => id === 'onnx')!
+    const texts = {
+      ...onnx,
+      id: 'texts',
+      tasks: ['translation'],
+      layouts: [{ format: 'onnx', files: { model: '**/*.onnx', tokenizer: '**/tokenizer.json' } }],
+    }
+    const engines = [texts, onnx]
+    const manifest = readManifest(Buffer.from(ONNX_MANIFEST), 'manifest.yaml')
+
+    it('takes the one whose layout fits, and leaves the task to the files where the layout does', () => {
+      const { engine, task } = recogniseFiles(filesOf('m.onnx', 'tokenizer.json'), engines) ?? {}
+      assert.deepEqual([engine?.id, task], ['texts', null])
+      const bare = recogniseFiles(filesOf('m.onnx'), engines)
+      assert.deepEqual([bare?.engine?.id, bare?.task], ['onnx', 'tensor-to-tensor'])
+    })
+
+    it('does the same where a manifest says only the format', () => {
+      const found = (...paths: string[]) => recogniseManifest(manifest, filesOf(...paths), engines)
+      assert.deepEqual([found('m.onnx', 'tokenizer.json')?.engine?.id, found('m.onnx', 'tokenizer.json')?.task], ['texts', null])
+      assert.deepEqual([found('m.onnx')?.engine?.id, found('m.onnx')?.task], ['onnx', 'tensor-to-tensor'])
+      assert.equal(found('a.onnx', 'b.onnx'), undefined)
+    })
+  })
 })
 
 describe('selecting files', () => {
@@ -47,6 +81,14 @@ describe('selecting files', () => {
   it('keeps the model, its configuration and vocabulary in its folder or above, and licences', () => {
     const files = filesOf('onnx/m.onnx', 'onnx/m.json', 'tokenizer.json', 'other/x.json', 'other/LICENSE', 'onnx/deep/x.json', 'stray.bin')
     assert.deepEqual(selectFiles(files, new Set(['onnx/m.onnx'])), ['onnx/m.onnx', 'onnx/m.json', 'tokenizer.json', 'other/LICENSE'])
+    const modules = filesOf(
+      'onnx/m.onnx',
+      'modules.json',
+      '1_Pooling/config.json',
+      'onnx/2_Dense/config.json',
+      'other/1_Pooling/config.json',
+    )
+    assert.deepEqual(selectFiles(modules, new Set(['onnx/m.onnx'])), [...modules.keys()].slice(0, 4))
     files.set('huge.json', { sizeBytes: 1e9 })
     assert.ok(!selectFiles(files, new Set(['onnx/m.onnx'])).includes('huge.json'))
   })

@@ -33,12 +33,14 @@ export async function removeModel(
     if (running.isBusy(name) || running.isLoaded(name)) throw inUse(name)
     noteUnsafe(ctx.effects, deps.store, name, undefined)
     for (const alias of registry.aliases.of(name)) ctx.effects.delete(ALIAS_KIND, alias)
+    for (const kind of running.recordsOf(name)) ctx.effects.delete(kind, name)
     for (const key of registry.versions.keysOf(name)) ctx.effects.delete(VERSION_KIND, key)
   })
   ctx.effects.delete(PACKAGE_KIND, name)
   ctx.effects.emit({ name: 'model.removed', resource: `model/${name}`, data: { name, freedBytes } })
   ctx.effects.committed(() => {
     registry.forget(name)
+    running.forget(name)
     collectLater(deps)
   })
   return { name, freedBytes, aliases }

@@ -90,6 +90,11 @@ export class EngineProcess {
     return this.#phase === 'ready' && this.#connection.running > 0 ? 'busy' : this.#phase
   }
 
+  /** Where the model runs; undefined before it is loaded. */
+  get device(): string | undefined {
+    return this.#loaded?.device
+  }
+
   get model(): string | null {
     return this.#connection.model
   }

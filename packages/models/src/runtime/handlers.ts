@@ -1,4 +1,5 @@
 import type { CallContext, Handlers, Priority } from '@soma/spec'
+import { createResidencyHandlers } from './residency-handlers.ts'
 import type { Runtime } from './runtime.ts'
 import type { CallOptions } from './turn.ts'
 
@@ -11,12 +12,17 @@ type RuntimeCall =
   | 'model.synthesize'
   | 'model.load'
   | 'model.unload'
+  | 'model.resident'
+  | 'model.residency'
+  | 'model.configure'
+  | 'model.explain'
   | 'engine.list'
   | 'engine.show'
 
 /** The runtime's rows of the system-call table. */
 export function createRuntimeHandlers(runtime: Runtime): Required<Pick<Handlers, RuntimeCall>> {
   return {
+    ...createResidencyHandlers(runtime),
     'model.infer': async (input, ctx) => {
       const { model, inputs, outputs } = input
       const answer = await runtime.infer(model, { inputs, outputs }, optionsOf(input, ctx))

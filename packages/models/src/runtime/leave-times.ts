@@ -13,17 +13,11 @@ export function leavesAt(state: ResidencyState, model: string, limits: Residency
 function keepMs(state: ResidencyState, model: string, place: Place, limits: ResidencyLimits): number {
   const { idleMs } = limits
   const setting = settingOf(state, model, limits)
-  switch (setting.mode) {
-    case 'persistent':
-      return Infinity
-    case 'dynamic':
-      // One that was loaded by hand waits for its first call.
-      return place.isFresh ? idleMs : 0
-    case 'adaptive':
-      return state.plans.get(model)?.keepMs ?? idleMs
-    default:
-      return setting.seconds === undefined ? idleMs : setting.seconds * 1000
-  }
+  if (setting.mode === 'persistent') return Infinity
+  // One that was loaded by hand waits for its first call.
+  if (setting.mode === 'dynamic') return place.isFresh ? idleMs : 0
+  if (setting.mode === 'adaptive') return state.plans.get(model)?.keepMs ?? idleMs
+  return setting.seconds === undefined ? idleMs : setting.seconds * 1000
 }
 
 /** When a model that is away is to be brought back without a call; Infinity when never. */

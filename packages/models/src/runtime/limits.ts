@@ -52,6 +52,8 @@ export const KNOWN_MAX = 1_000
 export const MEASURE_PAUSE_MS = 5_000
 /** How long an engine may take to write a model's state and give its memory back, before its process is ended instead. */
 export const PARK_MS_MAX = 60_000
+/** Engines that are asked at once what they could do with a model. */
+export const EXPLAIN_PARALLEL = 2
 /** Of each model, what happened to it last. */
 export const HISTORY_MAX = 50
 

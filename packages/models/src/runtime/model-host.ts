@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Clock, type Log, type Rng, SomaError } from '@soma/core'
 import type { ChildSpawner } from '@soma/host'
-import type { Config, HostFacts, ResidencySetting, SomaEvent } from '@soma/spec'
+import type { Config, EngineSupport, HostFacts, LoadOptions, MemoryEstimate, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
 import type { Records } from '@soma/store'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { whoRuns } from '../selection/who-runs.ts'
@@ -13,7 +13,7 @@ import type { EngineProcess } from './engine-process.ts'
 import { History } from './history.ts'
 import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, USED_GAP_MS } from './limits.ts'
 import { ModelLoader, type PreparedModel } from './model-loader.ts'
-import { type ChosenModel, ModelSettings, isSameModel, withOverride } from './model-settings.ts'
+import { type ChosenModel, ModelSettings, type Override, isSameModel, withOverride } from './model-settings.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
 import { parseResidency } from './residency-text.ts'
 import { Residency } from './residency.ts'
@@ -41,13 +41,15 @@ export interface RuntimeOptions extends Readonly<Config['models']> {
   readonly times?: Partial<EngineTimes>
   readonly spareLingerMs?: number
   readonly memoryReserveBytes?: number
+  /** Engines overwrite prompts, answers and caches after use, and keep no state of them. */
+  readonly scrub?: boolean
 }
 
 /** Whom the host of models tells that calls may start, or may no longer. */
 export interface Doors {
-  opened(model: string, seats: number): void
-  closed(model: string): void
-  refused(model: string, error: SomaError): void
+  readonly opened: (model: string, seats: number) => void
+  readonly closed: (model: string) => void
+  readonly refused: (model: string, error: SomaError) => void
 }
 
 /** Models in memory: chosen engines, processes, budgets, residency. */
@@ -87,7 +89,7 @@ export class ModelHost {
   start(): void {
     if (this.#deps.records) this.settings.read(this.#deps.records, this.#deps.log)
     this.residency.refreshLimits()
-    for (const [model, setting] of this.settings.residency()) if (this.#isInstalled(model)) this.#applyResidency(model, setting)
+    for (const [model, setting] of this.settings.residency()) if (this.#find(model)) this.#applyResidency(model, setting)
   }
 
   async stop(): Promise<void> {
@@ -125,6 +127,41 @@ export class ModelHost {
     if (!loaded || isSameModel(loaded, this.chosen(model))) return
     this.residency.post({ type: 'forget', model: name })
     void this.residency.unload(name, endless)
+  }
+
+  /** What an engine says of a model, without loading it. @throws {SomaError} what its start or its answer fails with. */
+  async ask(
+    model: ChosenModel,
+    pkg: ModelPackage,
+    waits: { readonly signal: AbortSignal },
+  ): Promise<{ readonly support: EngineSupport; readonly memory?: MemoryEstimate }> {
+    const process = await this.pool.take(model.engine, waits)
+    try {
+      const support = await process.probe(this.#deps.hostFacts(), waits)
+      return support.supported ? { support, memory: await process.estimate(pkg, this.#loadOptions(model), waits) } : { support }
+    } finally {
+      this.pool.giveBack(process)
+    }
+  }
+
+  /** Its engine's id; empty when it has none, or is gone. */
+  engineNameOf(name: string): string {
+    const model = this.#find(name)
+    return (model && this.engineOf(model)) ?? ''
+  }
+
+  /** Engine, device or settings of a model were changed: it is loaded anew when it is called next. */
+  configure(model: InstalledModel, override: Override): void {
+    this.settings.setOverride(model.name, override)
+    this.history.note(model.name, 'configured', 'Its engine, device or settings were changed.')
+    this.dropStale(model)
+  }
+
+  /** The model is gone, and with it what was set for it. */
+  forget(name: string): void {
+    this.settings.forget(name)
+    this.residency.post({ type: 'forget', model: name })
+    this.residency.post({ type: 'set', model: name, setting: null })
   }
 
   residencyOf(name: string): ResidencySetting {
@@ -174,8 +211,13 @@ export class ModelHost {
 
   async #prepare(name: string, waits: { readonly signal: AbortSignal }): Promise<PreparedModel> {
     const model = this.chosen(this.#deps.registry.get(name))
-    const threads = this.#options.threads || threadsFor(this.#deps.hostFacts(), { busyThreads: 0 })
-    return await this.loader.prepare(model, { threads, device: model.device }, waits)
+    return await this.loader.prepare(model, this.#loadOptions(model), waits)
+  }
+
+  #loadOptions({ settings, device }: ChosenModel): LoadOptions {
+    const busyThreads = this.pool.processes.filter(({ state }) => state === 'busy').length
+    const threads = this.#options.threads || threadsFor(this.#deps.hostFacts(), { busyThreads })
+    return { threads, settings, ...(device !== undefined && { device }), ...(this.#options.scrub && { scrub: true }) }
   }
 
   #unloaded(name: string, leaving: Leaving | undefined): void {
@@ -185,18 +227,19 @@ export class ModelHost {
   }
 
   #stateDirectory(name: string): string | undefined {
-    return this.#deps.stateDirectory === undefined ? undefined : join(this.#deps.stateDirectory, name)
+    return this.#deps.stateDirectory === undefined || this.#options.scrub ? undefined : join(this.#deps.stateDirectory, name)
   }
 
   #heldBytes(): number {
     return this.pool.processes.reduce((sum, { model, privateBytes }) => sum + (model === null ? 0 : privateBytes), 0)
   }
 
-  #isInstalled(name: string): boolean {
+  #find(name: string): InstalledModel | undefined {
     try {
-      return this.#deps.registry.get(name).name === name
+      const model = this.#deps.registry.get(name)
+      return model.name === name ? model : undefined
     } catch {
-      return false
+      return undefined
     }
   }
 

@@ -19,9 +19,6 @@ export interface ModelLoaderDeps {
   readonly clock: Clock
 }
 
-/** What a load is told beside the package. */
-export type Wish = Pick<LoadOptions, 'threads' | 'device' | 'scrub'>
-
 interface Waits {
   readonly signal: AbortSignal
 }
@@ -77,12 +74,11 @@ export class ModelLoader {
   }
 
   /** Asks the engine what loading will take. @throws {SomaError} whatever a step fails with; nothing is left of it then. */
-  async prepare(model: ChosenModel, wish: Wish, waits: Waits): Promise<PreparedModel> {
+  async prepare(model: ChosenModel, options: LoadOptions, waits: Waits): Promise<PreparedModel> {
     const { registry, pool, delays } = this.#deps
     delays.check(model.engine, model.name)
     await using open = new AsyncDisposableStack()
     const pkg = open.use(await registry.open(model))
-    const options: LoadOptions = { ...wish, settings: model.settings }
     try {
       const process = await pool.take(model.engine, waits)
       const estimate = await this.#estimate(process, pkg, options, waits)

@@ -53,7 +53,7 @@ export class ModelSettings {
     this.#residency.delete(model)
   }
 
-  has(kind: typeof RESIDENCY_KIND | typeof SETTINGS_KIND, model: string): boolean {
+  has(kind: string, model: string): boolean {
     return (kind === RESIDENCY_KIND ? this.#residency : this.#overrides).has(model)
   }
 }
@@ -86,19 +86,16 @@ export function checkSettings({ id, options }: EngineDescriptor, settings: Reado
   }
 }
 
+const takesType: { readonly [Type in EngineOption['type']]: (value: unknown) => boolean } = {
+  boolean: (value) => typeof value === 'boolean',
+  integer: (value) => Number.isSafeInteger(value),
+  number: (value) => typeof value === 'number',
+  string: (value) => typeof value === 'string',
+  strings: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+}
+
 function takes({ type, values }: EngineOption, value: unknown): boolean {
-  switch (type) {
-    case 'boolean':
-      return typeof value === 'boolean'
-    case 'integer':
-      return Number.isSafeInteger(value)
-    case 'number':
-      return typeof value === 'number'
-    case 'string':
-      return typeof value === 'string' && (values?.includes(value) ?? true)
-    case 'strings':
-      return Array.isArray(value) && value.every((one) => typeof one === 'string')
-  }
+  return takesType[type](value) && (values === undefined || type !== 'string' || values.includes(value as string))
 }
 
 function expected({ type, values }: EngineOption): string {

@@ -38,6 +38,9 @@ import {
   SHARES_MAX,
 } from './limits.ts'
 import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './model-host.ts'
+import { RESIDENCY_KIND, SETTINGS_KIND } from './model-settings.ts'
+import type { ExplainDeps } from './explain.ts'
+import { Residents } from './residents.ts'
 import { dueOf, priorities } from './scheduler-state.ts'
 import { Scheduler, type Seat } from './scheduler.ts'
 import { type CallOptions, type Timings, Turn, startCall } from './turn.ts'
@@ -55,6 +58,7 @@ interface Waits {
 /** Runs calls on models: check, queue, place in memory, engine. Each of these is a part of its own; this is the list of steps. */
 export class Runtime implements Running {
   readonly host: ModelHost
+  readonly residents: Residents
   readonly #deps: RuntimeDeps
   readonly #scheduler: Scheduler<EngineProcess>
 
@@ -75,6 +79,18 @@ export class Runtime implements Running {
       costsMax: COSTS_MAX,
       sharesMax: SHARES_MAX,
     })
+    this.residents = new Residents({ clock: deps.clock, host: this.host, count: (model) => this.#scheduler.count(model) })
+  }
+
+  /** What explaining a model takes. */
+  get explains(): ExplainDeps {
+    const { registry, hostFacts } = this.#deps
+    return { host: this.host, residents: this.residents, registry, hostFacts }
+  }
+
+  /** @throws {SomaError} `model/not-found`. */
+  modelOf(name: string): InstalledModel {
+    return this.#deps.registry.get(name)
   }
 
   /** Reads what users set for models, and brings in those that are to stay in memory. */
@@ -176,6 +192,14 @@ export class Runtime implements Running {
 
   engineOf(model: InstalledModel): string | null {
     return this.host.engineOf(model)
+  }
+
+  recordsOf(name: string): string[] {
+    return [RESIDENCY_KIND, SETTINGS_KIND].filter((kind) => this.host.settings.has(kind, name))
+  }
+
+  forget(name: string): void {
+    this.host.forget(name)
   }
 
   isLoaded(name: string): boolean {

@@ -165,16 +165,15 @@ export class Scheduler<Process> {
 
   #limitOf(model: string, reason: SchedulerRefusal): { readonly limit: number; readonly why: string } {
     const { queueMax, queuedMax, waitMsMax } = this.#limits
-    switch (reason) {
-      case 'all-queues':
-        return { limit: queuedMax, why: `${queuedMax} calls of all models wait already` }
-      case 'share':
-        return { limit: queueMax, why: `most of the ${queueMax} places in the queue of model ${model} are taken by this caller already` }
-      case 'waited':
-        return { limit: waitMsMax, why: `model ${model} found no place in memory, or no seat, within ${waitMsMax} ms` }
-      default:
-        return { limit: queueMax, why: `${queueMax} calls of model ${model} wait already` }
+    const full = { limit: queueMax, why: `${queueMax} calls of model ${model} wait already` }
+    const limitOf: { readonly [Reason in SchedulerRefusal]: typeof full } = {
+      'model-queue': full,
+      failed: full,
+      'all-queues': { limit: queuedMax, why: `${queuedMax} calls of all models wait already` },
+      share: { limit: queueMax, why: `most of the ${queueMax} places in the queue of model ${model} are taken by this caller already` },
+      waited: { limit: waitMsMax, why: `model ${model} found no place in memory, or no seat, within ${waitMsMax} ms` },
     }
+    return limitOf[reason]
   }
 
   #planTick(): void {

@@ -1,51 +1,39 @@
-import type { Leaving, Place, RefuseReason, ResidencyState } from './residency-state.ts'
+import type { Leaving, Phase, Place, ResidencyState, UnloadReason } from './residency-state.ts'
 import type { ResidencySetting } from '@soma/spec'
 import { residencyText } from './residency-text.ts'
 
-/** Why a model left, as one sentence. */
-export function whyLeft(leaving: Leaving | undefined, setting: ResidencySetting): string {
-  switch (leaving?.reason) {
-    case undefined:
-      return 'Its process ended by itself; the log says how.'
-    case 'idle':
-      return setting.mode === 'dynamic'
-        ? 'Its call was done, and its residency is dynamic.'
-        : `Nobody called it for long enough (${residencyText(setting)}).`
-    case 'room':
-      return leaving.by === undefined ? 'Another model needed its memory.' : `${leaving.by} needed its memory.`
-    case 'asked':
-      return 'It was unloaded by a call, or its package or settings changed.'
-    case 'abandoned':
-      return 'Whoever waited for it went away before it was loaded.'
-    case 'pressure':
-      return 'Memory was short.'
-    case 'foreground':
-      return 'A program of the foreground needs the machine.'
-  }
+const whyGone: { readonly [Reason in UnloadReason]: (leaving: Leaving, setting: ResidencySetting) => string } = {
+  idle: (_leaving, setting) =>
+    setting.mode === 'dynamic'
+      ? 'Its call was done, and its residency is dynamic.'
+      : `Nobody called it for long enough (${residencyText(setting)}).`,
+  room: ({ by }) => (by === undefined ? 'Another model needed its memory.' : `${by} needed its memory.`),
+  asked: () => 'It was unloaded by a call, or its package or settings changed.',
+  abandoned: () => 'Whoever waited for it went away before it was loaded.',
+  pressure: () => 'Memory was short.',
+  foreground: () => 'A program of the foreground needs the machine.',
 }
 
-export function whyRefused(reason: RefuseReason, message: string): string {
-  return reason === 'load' ? `Loading failed: ${message}` : `It does not fit: ${message}`
+/** Why a model left, as one sentence. */
+export function whyLeft(leaving: Leaving | null | undefined, setting: ResidencySetting): string {
+  return leaving ? whyGone[leaving.reason](leaving, setting) : 'Its process ended by itself; the log says how.'
+}
+
+type Explain = (place: Place, state: ResidencyState, setting: ResidencySetting) => string
+
+const whyInPhase: { readonly [P in Phase]: Explain } = {
+  waiting: ({ needs }, state) => (needs === null ? 'Its engine is being asked how much memory it takes.' : waitsFor(state)),
+  loading: ({ want, isExtra }) => (want ? 'Calls wait for it.' : isExtra ? 'Its residency wants it in memory.' : 'It was asked for.'),
+  ready: (place, _state, setting) => readyBecause(place, setting),
+  draining: ({ leaving }, _state, setting) =>
+    `It takes no more calls, and leaves when its running ones are done: ${lower(whyLeft(leaving, setting))}`,
+  unloading: ({ leaving }, _state, setting) => `It is leaving: ${lower(whyLeft(leaving, setting))}`,
+  parked: (_place, _state, setting) => `Its weights have left, its process waits (${residencyText(setting)}).`,
 }
 
 /** Why a model is where it is, as one sentence. */
 export function whyHere(state: ResidencyState, place: Place | undefined, setting: ResidencySetting, last: string | undefined): string {
-  switch (place?.phase) {
-    case undefined:
-      return last ?? 'Nobody has called it since the daemon started.'
-    case 'waiting':
-      return place.needs === null ? 'Its engine is being asked how much memory it takes.' : waitsFor(state)
-    case 'loading':
-      return place.want ? 'Calls wait for it.' : place.isExtra ? 'Its residency wants it in memory.' : 'It was asked for.'
-    case 'ready':
-      return readyBecause(place, setting)
-    case 'draining':
-      return `It takes no more calls, and leaves when its running ones are done: ${lower(whyLeft(place.leaving ?? undefined, setting))}`
-    case 'unloading':
-      return `It is leaving: ${lower(whyLeft(place.leaving ?? undefined, setting))}`
-    case 'parked':
-      return `Its weights have left, its process waits (${residencyText(setting)}).`
-  }
+  return place ? whyInPhase[place.phase](place, state, setting) : (last ?? 'Nobody has called it since the daemon started.')
 }
 
 function readyBecause({ users, want, isFresh }: Place, setting: ResidencySetting): string {

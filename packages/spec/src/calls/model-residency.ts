@@ -102,7 +102,7 @@ export const modelConfigure = defineCall({
   right: ({ model }) => ({ resource: `model/${model}`, right: 'manage' }),
   mutates: true,
   http: 'POST /v1/models/{model}/configure',
-  errors: ['model/not-found', 'model/unsupported', 'engine/not-found'],
+  errors: ['model/not-found', 'model/unsupported', 'engine/not-found', 'config/invalid'],
 })
 
 const Candidate = z.strictObject({

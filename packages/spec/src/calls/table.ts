@@ -8,6 +8,7 @@ import { eventList, eventSubscribe } from './event.ts'
 import { keyCreate, keyImport, keyList, keyRemove, keyShow, keyTrust } from './key.ts'
 import { modelConvert } from './model-convert.ts'
 import { modelInfo, modelPack, modelPublish, modelRegister, modelSearch, modelSign, modelUnpack } from './model-exchange.ts'
+import { modelConfigure, modelExplain, modelResidency, modelResident } from './model-residency.ts'
 import {
   modelEmbed,
   modelGenerate,
@@ -72,6 +73,10 @@ export const callTable = {
   'model.convert': modelConvert,
   'model.load': modelLoad,
   'model.unload': modelUnload,
+  'model.resident': modelResident,
+  'model.residency': modelResidency,
+  'model.configure': modelConfigure,
+  'model.explain': modelExplain,
   'key.list': keyList,
   'key.create': keyCreate,
   'key.show': keyShow,

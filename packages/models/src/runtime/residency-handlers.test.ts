@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type CallContext, callTable } from '@soma/spec'
+import { createResidencyHandlers } from './residency-handlers.ts'
+import { World, callContext, echoEngine, float32, never, refused } from './test-world.ts'
+
+/** A context whose effects are committed at once, and written down. */
+function committing(log: string[] = []): CallContext {
+  const effects: CallContext['effects'] = {
+    put: (kind, key, value) => void log.push(`${kind} ${key} ${JSON.stringify(value)}`),
+    delete() {},
+    emit() {},
+    require: (check) => check(),
+    committed: (action) => action(),
+    settled() {},
+  }
+  return { ...callContext(), effects }
+}
+
+describe('model.residency', () => {
+  it('holds from now on: pinned, and idle time by mode', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createResidencyHandlers(world.runtime)
+    const log: string[] = []
+    const set = await handlers['model.residency']({ model: 'a', mode: 'timeout', seconds: 2 }, committing(log))
+    assert.deepEqual(callTable['model.residency'].output.parse(set).residency, { mode: 'timeout', seconds: 2, pinned: false })
+    const pinned = await handlers['model.residency']({ model: 'a', pinned: true }, committing(log))
+    assert.deepEqual(pinned.residency, { mode: 'timeout', seconds: 2, pinned: true })
+    assert.deepEqual(log, [
+      'model.residency a {"mode":"timeout","pinned":false,"seconds":2}',
+      'model.residency a {"mode":"timeout","pinned":true,"seconds":2}',
+    ])
+    assert.deepEqual((await handlers['model.residency']({ model: 'a', mode: 'adaptive' }, committing())).residency, {
+      mode: 'adaptive',
+      pinned: true,
+    })
+    assert.throws(() => handlers['model.residency']({ model: 'a', mode: 'dynamic', seconds: 3 }, committing()), {
+      code: 'call/invalid-input',
+    })
+    assert.throws(() => handlers['model.residency']({ model: 'none', mode: 'dynamic' }, committing()), { code: 'model/not-found' })
+  })
+
+  it('persistent brings a model in, and brings it back when its process dies', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createResidencyHandlers(world.runtime)
+    await handlers['model.residency']({ model: 'a', mode: 'persistent' }, committing())
+    await world.until(() => world.runtime.isLoaded('a'), 'it is loaded')
+    const pid = world.pid('a') ?? 0
+    process.kill(pid, 'SIGKILL')
+    await world.until(() => (world.pid('a') ?? pid) !== pid && world.runtime.isLoaded('a'), 'it is back')
+  })
+
+  it('dynamic unloads a model after its call; swap keeps its process and loads it into that again', async () => {
+    await using world = await World.create({ a: {}, b: {} })
+    const handlers = createResidencyHandlers(world.runtime)
+    await handlers['model.residency']({ model: 'a', mode: 'dynamic' }, committing())
+    await world.runtime.infer('a', { inputs: [float32(1)] }, never)
+    await world.until(() => world.runtime.processes().length === 0, 'its process is gone')
+    await handlers['model.residency']({ model: 'b', mode: 'swap', seconds: 1 }, committing())
+    await world.runtime.infer('b', { inputs: [float32(1)] }, never)
+    const pid = world.pid('b')
+    await world.until(() => world.runtime.processes()[0]?.state === 'parked', 'it is parked')
+    const [parked] = (await handlers['model.resident']({}, callContext())).models
+    assert.partialDeepStrictEqual(parked, { model: 'b', state: 'parked', pid, running: 0 })
+    assert.deepEqual((await world.runtime.infer('b', { inputs: [float32(2)] }, never)).outputs, [float32(2)])
+    assert.equal(world.pid('b'), pid)
+  })
+})
+
+describe('model.resident', () => {
+  it('says what is in memory, of how much, and why; only what the caller may see', async () => {
+    await using world = await World.create({ a: {}, b: {} })
+    const handlers = createResidencyHandlers(world.runtime)
+    await world.runtime.infer('a', { inputs: [float32(1)] }, never)
+    const answer = callTable['model.resident'].output.parse(await handlers['model.resident']({}, callContext()))
+    assert.partialDeepStrictEqual(answer.models, [
+      { model: 'a', engine: 'echo', device: 'cpu', state: 'ready', memoryBytes: 2 ** 20, running: 0 },
+    ])
+    const [a] = answer.models
+    assert.match(a?.why ?? '', /called before \(timeout=3600\)/)
+    assert.ok(a && a.leavesAt !== null && a.loadedAt !== null && a.leavesAt - a.loadedAt > 3_500_000)
+    assert.equal(answer.budgets[0]?.usedBytes, 2 ** 20)
+    assert.deepEqual((await handlers['model.resident']({}, { ...callContext(), allows: () => false })).models, [])
+  })
+})
+
+describe('model.configure', () => {
+  it('lays settings over the package’s, and loads the model anew; null goes back', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createResidencyHandlers(world.runtime)
+    await world.runtime.load('a', never)
+    const pid = world.pid('a')
+    const log: string[] = []
+    await handlers['model.configure']({ model: 'a', settings: { residentBytes: 7_000_000 } }, committing(log))
+    assert.deepEqual(log, ['model.settings a {"engine":null,"device":null,"settings":{"residentBytes":7000000}}'])
+    assert.equal((await world.runtime.load('a', never)).residentBytes, 7_000_000)
+    assert.notEqual(world.pid('a'), pid)
+    const back = await handlers['model.configure']({ model: 'a', settings: { residentBytes: null } }, committing())
+    assert.deepEqual(back.settings, {})
+  })
+
+  it('refuses an engine that does not run the format, and a setting that the engine does not have, by name', async () => {
+    const descriptor = { ...echoEngine.descriptor, options: [{ name: 'residentBytes', type: 'integer' as const, description: '' }] }
+    const other = { ...echoEngine, descriptor: { ...echoEngine.descriptor, id: 'other', formats: ['gguf'] } }
+    await using world = await World.create({ a: {} }, { engines: [{ ...echoEngine, descriptor }, other] })
+    const { 'model.configure': configure } = createResidencyHandlers(world.runtime)
+    assert.throws(() => configure({ model: 'a', engine: 'other' }, committing()), { code: 'model/unsupported', message: /runs gguf/ })
+    assert.throws(() => configure({ model: 'a', engine: 'none' }, committing()), { code: 'engine/not-found' })
+    assert.throws(() => configure({ model: 'a', settings: { size: 3 } }, committing()), {
+      code: 'config/invalid',
+      message: 'engine echo has no setting "size"; it has residentBytes',
+    })
+    assert.throws(() => configure({ model: 'a', settings: { residentBytes: 'much' } }, committing()), { code: 'config/invalid' })
+  })
+})
+
+describe('model.explain', () => {
+  it('ranks who could run it, with what it takes, and tells its history', async () => {
+    const missing = {
+      ...echoEngine,
+      descriptor: { ...echoEngine.descriptor, id: 'broken' },
+      command: [process.execPath, '-e', ''] as const,
+    }
+    await using world = await World.create({ a: { engine: null, residentBytes: 5 * 2 ** 20 } }, { engines: [echoEngine, missing] })
+    const { 'model.explain': explain } = createResidencyHandlers(world.runtime)
+    const before = callTable['model.explain'].output.parse(await explain({ model: 'a' }, callContext()))
+    assert.deepEqual(
+      before.candidates.map(({ engine, chosen, memoryBytes, problems }) => [engine, chosen, memoryBytes, problems.length]),
+      [
+        ['echo', true, 5 * 2 ** 20, 0],
+        ['broken', false, null, 1],
+      ],
+    )
+    assert.partialDeepStrictEqual(before.resident, {
+      state: 'absent',
+      engine: 'echo',
+      why: 'Nobody has called it since the daemon started.',
+    })
+    await world.runtime.infer('a', { inputs: [float32(1)] }, never)
+    await world.runtime.unload('a')
+    const after = await explain({ model: 'a' }, callContext())
+    assert.deepEqual(
+      after.history.map(({ what }) => what),
+      ['unloaded', 'loaded'],
+    )
+    assert.match(after.resident.why, /unloaded by a call/)
+    await refused(
+      Promise.resolve().then(() => explain({ model: 'none' }, callContext())),
+      'model/not-found',
+    )
+  })
+})
