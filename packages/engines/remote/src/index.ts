@@ -6,7 +6,7 @@ export { type RemotePolicy, RemotePolicySchema, REMOTE_POLICY_VARIABLE } from '.
 export const descriptor: EngineDescriptor = {
   smiVersion: SMI_VERSION,
   id: 'remote',
-  title: 'Models of other servers (OpenAI, Anthropic, Ollama, Open Inference Protocol)',
+  title: 'Models of other servers (OpenAI, Anthropic, Ollama, Open Inference Protocol, Replicate)',
   version: '0.1.0',
   formats: ['remote'],
   tasks: ['text-generation', 'feature-extraction', 'text-ranking', 'automatic-speech-recognition', 'tensor-to-tensor'],

@@ -25,5 +25,11 @@ export const HEALTH_MS_MAX = 2000
 export const END_SECONDS = 5
 /** The last words of a local server, for the message that says why it ended. */
 export const LAST_WORDS_LENGTH = 2000
+/** Between two looks at a prediction of Replicate’s: how fast its text can appear, and few enough requests for its limit of 3,000 a minute. */
+export const PREDICTION_EVERY_MS = 500
+/** For telling it that nobody waits any more. */
+export const CANCEL_MS_MAX = 5000
+/** Schemas of one model’s inputs. */
+export const REPLICATE_FILE_BYTES_MAX = 4 * 1024 * 1024
 /** Tool calls of one answer. */
 export const TOOL_CALLS_MAX = 256

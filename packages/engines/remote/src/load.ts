@@ -21,7 +21,7 @@ export async function load(deps: RemoteDeps, endpoint: EndpointFile, { signal, l
     if (!isLoopback(url)) log.warn('what this model is sent leaves this machine', { origin: url.origin })
     const connection = new Connection(deps.fetch, url.href, headersOf(endpoint, keyFor(deps.policy, url)))
     const { concurrency, contextLength } = endpoint
-    const model = await runnable(endpoint, { connection, model: endpoint.model }, signal)
+    const model = await runnable(endpoint, { connection, model: endpoint.model, times: deps }, signal)
     return {
       ...model,
       concurrency,

@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { SomaError, parseJson } from '@soma/core'
 import { type LoadOptions, type ModelPackage, packageFile, parseInput } from '@soma/spec'
 import { z } from 'zod'
+import type { ReplicateModel } from './apis/replicate/model.ts'
+import { ReplicateFileSchema, isText } from './apis/replicate/schema.ts'
 import { loadFailed } from './errors.ts'
-import { CONCURRENCY, ENDPOINT_FILE_BYTES_MAX, READY_MS, READY_MS_MAX } from './limits.ts'
+import { CONCURRENCY, ENDPOINT_FILE_BYTES_MAX, READY_MS, READY_MS_MAX, REPLICATE_FILE_BYTES_MAX } from './limits.ts'
 
 /** A server of this machine that is started for the model and ends with it. `{port}` in its arguments and in the URL is a free one. */
 const ProcessSchema = z.strictObject({
@@ -35,21 +37,58 @@ export const EndpointSchema = z.strictObject({
   contextLength: z.number().int().positive().optional(),
   process: ProcessSchema.optional(),
 })
-export type EndpointFile = Omit<z.output<typeof EndpointSchema>, 'task'> & { readonly task: string }
+export interface EndpointFile extends Omit<z.output<typeof EndpointSchema>, 'task' | 'api' | 'process' | 'contextLength'> {
+  readonly api: z.output<typeof EndpointSchema>['api'] | 'replicate'
+  readonly task: string
+  readonly process?: ProcessRecipe | undefined
+  readonly contextLength?: number | undefined
+  /** Of Replicate's models. */
+  readonly replicate?: ReplicateModel
+}
 
 /**
  * The package’s description of its endpoint.
  * @throws {SomaError} `model/load-failed`; `config/invalid` for settings, of which there are none.
  */
 export async function readEndpoint(pkg: ModelPackage, { settings }: Pick<LoadOptions, 'settings'>): Promise<EndpointFile> {
+  if (settings['provider'] === 'replicate') return await readReplicate(pkg, settings)
   const [setting] = Object.keys(settings)
   if (setting !== undefined)
     throw new SomaError('config/invalid', `the remote engine has no setting "${setting}"; everything is in endpoint.json`)
+  const endpoint = await readModelFile(pkg, EndpointSchema, ENDPOINT_FILE_BYTES_MAX)
+  return { ...endpoint, task: endpoint.task ?? (endpoint.api === 'oip' ? 'tensor-to-tensor' : pkg.task) }
+}
+
+/** What the source of that name writes into its manifests. */
+const ReplicateSettingsSchema = z.strictObject({
+  provider: z.literal('replicate'),
+  model: z.string().max(512),
+  version: z.string().regex(/^[0-9a-f]{64}$/),
+  schema: z.string().max(4096),
+  url: EndpointSchema.shape.url.default('https://api.replicate.com/v1'),
+})
+
+async function readReplicate(pkg: ModelPackage, settings: LoadOptions['settings']): Promise<EndpointFile> {
+  const parsed = ReplicateSettingsSchema.safeParse(settings)
+  if (!parsed.success)
+    throw new SomaError('config/invalid', `the remote engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  const { model, version, url } = parsed.data
+  const file = await readModelFile(pkg, ReplicateFileSchema, REPLICATE_FILE_BYTES_MAX)
+  return {
+    api: 'replicate',
+    url,
+    model,
+    task: isText(file) ? 'text-generation' : 'tensor-to-tensor',
+    concurrency: CONCURRENCY,
+    replicate: { version, file },
+  }
+}
+
+async function readModelFile<Schema extends z.ZodType>(pkg: ModelPackage, schema: Schema, sizeBytesMax: number): Promise<z.output<Schema>> {
   const file = packageFile(pkg, 'model')
-  if (file.sizeBytes > ENDPOINT_FILE_BYTES_MAX) throw loadFailed(`${file.path} is over ${ENDPOINT_FILE_BYTES_MAX} bytes`)
+  if (file.sizeBytes > sizeBytesMax) throw loadFailed(`${file.path} is over ${sizeBytesMax} bytes`)
   try {
-    const endpoint = parseInput(EndpointSchema, parseJson(await readFile(file.localPath), file.path), file.path)
-    return { ...endpoint, task: endpoint.task ?? (endpoint.api === 'oip' ? 'tensor-to-tensor' : pkg.task) }
+    return parseInput(schema, parseJson(await readFile(file.localPath), file.path), file.path)
   } catch (cause) {
     throw loadFailed((cause as Error).message, cause)
   }

@@ -32,7 +32,7 @@ export const goldenAnswers = [
 
 export const ctx = { signal: new AbortController().signal, log: silentLog }
 
-const deps: RemoteDeps = {
+export const deps: RemoteDeps = {
   policy: openPolicy([]),
   fetch,
   freePort: () => Promise.reject(new Error('no port is needed')),

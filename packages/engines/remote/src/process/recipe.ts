@@ -1,4 +1,5 @@
 import { abortError } from '@soma/core'
+import type { Times } from '../apis/api.ts'
 import { loadFailed } from '../errors.ts'
 import { HEALTH_EVERY_MS, HEALTH_MS_MAX } from '../limits.ts'
 import type { ProcessRecipe } from '../options.ts'
@@ -10,12 +11,10 @@ export interface LocalServer {
   end(): Promise<void>
 }
 
-export interface RecipeDeps {
+export interface RecipeDeps extends Times {
   readonly fetch: typeof fetch
   readonly start: (command: string, args: readonly string[], env: Readonly<Record<string, string>>) => LocalServer
   readonly freePort: () => Promise<number>
-  readonly sleep: (delayMs: number, options: { readonly signal: AbortSignal }) => Promise<unknown>
-  readonly deadline: (delayMs: number) => AbortSignal
 }
 
 export interface StartedServer {
