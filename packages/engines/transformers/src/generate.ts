@@ -1,14 +1,14 @@
-import { type Rng, createSeededRng, defined } from '@soma/core'
-import type { EngineContext, GenerateEvent, GenerateRequest, GenerateResult, LoadedModel } from '@soma/spec'
+import { type Rng, createSeededRng, defined, parseJson } from '@soma/core'
+import type { ChatMessage, EngineContext, GenerateEvent, GenerateRequest, GenerateResult, LoadedModel } from '@soma/spec'
 import { decodeTokens } from './decode.ts'
 import { Detokeniser } from './detokenise.ts'
 import { contextOverflow, messageOf, unsupported } from './errors.ts'
-import { GENERATED_TOKENS_MAX } from './limits.ts'
 import type { Library, LibraryTensor } from './library.ts'
 import type { Parts } from './parts.ts'
 import { type Sampling, isGreedy, sample, samplingOf } from './sample.ts'
 import { StopText } from './stop-text.ts'
 import type { Tokens } from './tokens.ts'
+import { ToolText, knowsTools } from './tool-text.ts'
 
 interface Prompt {
   readonly ids: readonly number[]
@@ -22,55 +22,65 @@ const ANSWER_SHARE = 4
 export function generate(parts: Parts, randomSeed: () => number): NonNullable<LoadedModel['generate']> {
   const tokens = defined(parts.tokens, 'the task takes text')
   return async function* (request: GenerateRequest, { signal }: EngineContext): AsyncGenerator<GenerateEvent, GenerateResult, void> {
-    refuseUnknown(request)
+    refuseUnknown(request, tokens.tokenizer.chat_template)
     const prompt = fitPrompt(encodePrompt(tokens, request), tokens.max, request)
     const rng = createSeededRng(request.seed ?? randomSeed())
-    const roomTokens = Math.min(request.maxTokens ?? GENERATED_TOKENS_MAX, tokens.max - prompt.ids.length)
+    const roomTokens = Math.min(request.maxTokens ?? Infinity, tokens.max - prompt.ids.length)
     const ends = endTokens(parts)
     const text = new Detokeniser(tokens)
     const stop = new StopText(request.stop ?? [])
+    const tools = new ToolText(request.toolChoice === 'none' ? [] : (request.tools ?? []), rng)
+    const inputs = inputsOf(parts, tokens, { request, prompt, roomTokens, rng })
     let generatedTokens = 0
     let ended = false
-    for await (const token of decodeTokens({
-      model: parts.model,
-      inputs: inputsOf(parts, tokens, { request, prompt, roomTokens, rng }),
-      signal,
-    })) {
+    for await (const token of decodeTokens({ model: parts.model, inputs, signal })) {
       ended = ends.has(token)
       if (ended) break
       generatedTokens++
-      const piece = stop.add(text.add(token))
-      if (piece !== '') yield { text: piece }
+      yield* tools.add(stop.add(text.add(token)))
       if (stop.stopped) break
     }
-    const rest = stop.stopped ? '' : stop.add(text.end()) + stop.end()
-    if (rest !== '') yield { text: rest }
+    if (!stop.stopped) yield* tools.add(stop.add(text.end()) + stop.end())
+    yield* tools.end()
     return {
-      finish: ended || stop.stopped ? 'stop' : 'length',
+      finish: tools.called ? 'tool-calls' : ended || stop.stopped ? 'stop' : 'length',
       usage: { promptTokens: prompt.ids.length, cachedTokens: 0, generatedTokens },
       ...(prompt.droppedTokens > 0 && { truncated: { droppedTokens: prompt.droppedTokens } }),
     }
   }
 }
 
-/** @throws {SomaError} `model/unsupported` naming what this engine cannot honour. */
-function refuseUnknown({ format, tools = [], toolChoice, messages = [] }: GenerateRequest): void {
+/** @throws {SomaError} `model/unsupported` naming what this engine, or the model, cannot honour. */
+function refuseUnknown({ format, tools = [], toolChoice = 'auto', messages }: GenerateRequest, template: unknown): void {
   if (format) throw unsupported('format', `this engine cannot hold an answer to a ${format.type}; the llama engine can`)
-  if (tools.length > 0 && toolChoice !== 'none') throw unsupported('tools', 'this engine cannot read requests for tools out of an answer')
-  if (messages.some(({ images = [] }) => images.length > 0)) throw unsupported('images', 'the model takes text only')
-  if (messages.some(({ role, toolCalls = [] }) => role === 'tool' || toolCalls.length > 0))
-    throw unsupported('messages', 'this engine puts no calls of tools into prompts')
+  if (messages?.some(({ images = [] }) => images.length > 0)) throw unsupported('images', 'the model takes text only')
+  if (tools.length === 0 || toolChoice === 'none') return
+  if (toolChoice !== 'auto') throw unsupported('toolChoice', 'this engine cannot make a model ask for a tool; the llama engine can')
+  if (!messages) throw unsupported('tools', 'tools go into the chat template; send messages instead of a prompt')
+  if (!knowsTools(template)) throw unsupported('tools', "the model's chat template does not tell it how to ask for tools")
 }
 
-function encodePrompt(tokens: Tokens, { prompt, messages = [] }: GenerateRequest): readonly number[] {
+function encodePrompt(tokens: Tokens, { prompt, messages = [], tools, toolChoice }: GenerateRequest): readonly number[] {
   if (prompt !== undefined) return tokens.tokenizer(prompt, { return_tensor: false }).input_ids
   if (tokens.tokenizer.chat_template === null) throw unsupported('messages', 'the package brings no chat template; send a prompt instead')
   try {
-    const conversation = messages.map(({ role, content }) => ({ role, content }))
-    return tokens.plain(tokens.tokenizer.apply_chat_template(conversation, { tokenize: false, add_generation_prompt: true }))
+    const functions = toolChoice === 'none' ? undefined : tools?.map((tool) => ({ type: 'function', function: tool }))
+    return tokens.plain(
+      tokens.tokenizer.apply_chat_template(messages.map(templated), {
+        tokenize: false,
+        add_generation_prompt: true,
+        ...(functions && { tools: functions }),
+      }),
+    )
   } catch (error) {
     throw unsupported('messages', `the model's chat template refuses them: ${messageOf(error)}`)
   }
+}
+
+/** A message as chat templates expect it. */
+function templated({ role, content, toolCalls = [], toolCallId }: ChatMessage): object {
+  const calls = toolCalls.map(({ id, name, arguments: json }) => ({ id, type: 'function', function: { name, arguments: parseJson(json) } }))
+  return { role, content, ...(calls.length > 0 && { tool_calls: calls }), ...(toolCallId !== undefined && { tool_call_id: toolCallId }) }
 }
 
 /** Cuts the beginning of a prompt that leaves no room for an answer. */

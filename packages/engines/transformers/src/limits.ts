@@ -10,8 +10,6 @@ export const WEIGHT_FACTORS = { full: 1.4, half: 4, packed: 8 } as const
 export const JSON_BYTES_MAX = 128 * 1024 * 1024
 /** Tokens of one sequence where the model itself names no limit, so that a book does not take all memory: attention takes the square of it. */
 export const SEQUENCE_TOKENS_MAX = 32_768
-/** Tokens of one answer where neither the caller nor the model's context ends it. */
-export const GENERATED_TOKENS_MAX = 4096
 /** Numbers beyond this are how tokenizers write "no limit" (1e30). */
 export const MEANT_TOKENS_MAX = 1e9
 /** Calls that wait for the one that runs: each holds its input in memory. */

@@ -32,7 +32,7 @@ export class StopText {
 }
 
 /** How much of the end of a text is the beginning of another. */
-function overlap(text: string, stop: string): number {
+export function overlap(text: string, stop: string): number {
   for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) if (stop.startsWith(text.slice(-length))) return length
   return 0
 }

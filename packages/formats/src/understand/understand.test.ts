@@ -251,6 +251,21 @@ describe('understanding a package', () => {
     )
   })
 
+  it('believes the card where it says what one of a general class was trained for', async () => {
+    const tasksOf = async (architecture: string, task: string): Promise<readonly string[]> => {
+      const config = JSON.stringify({ architectures: [architecture] })
+      const { knowledge } = await read({
+        'model.safetensors': tinySafetensors(),
+        'config.json': config,
+        'README.md': `---\npipeline_tag: ${task}\n---\n`,
+      })
+      return knowledge.tasks
+    }
+    assert.deepEqual(await tasksOf('T5ForConditionalGeneration', 'translation'), ['translation', 'text2text-generation'])
+    assert.deepEqual(await tasksOf('BertForSequenceClassification', 'text-ranking'), ['text-ranking', 'text-classification'])
+    assert.deepEqual(await tasksOf('BertForSequenceClassification', 'translation'), ['text-classification', 'translation'])
+  })
+
   it('takes the licence of whoever says one', async () => {
     const stated = { licence: 'gpl-3.0' }
     const card = '---\nlicense: unknown\n---\n'
