@@ -78,7 +78,7 @@ class Engine:
         return {"supported": True, "reason": "", "devices": ["cpu"]}
 
     def warm_up(self) -> None:
-        """Called once, after the host has greeted: time for imports that the first model would wait for."""
+        """Called once, some time after the host has greeted: for imports that the first model would wait for."""
 
     def estimate(self, package: Package, options: LoadOptions) -> dict[str, Any]:
         """`residentBytes` that loading will take."""

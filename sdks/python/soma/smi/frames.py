@@ -77,7 +77,9 @@ def attach(header: Header, body: memoryview) -> Any:
     """Puts the attachments back into the message, as views into `body`."""
     message = header.message
     for attachment in header.attachments:
-        begin, end, path = attachment.get("begin"), attachment.get("end"), attachment["path"]
+        begin: Any = attachment.get("begin")
+        end: Any = attachment.get("end")
+        path = attachment["path"]
         if not (is_count(begin) and is_count(end) and begin <= end <= body.nbytes):
             raise _malformed("an attachment lies outside the body")
         if path:
@@ -140,7 +142,7 @@ def _read_body(stream: BinaryIO, size: int) -> memoryview:
 
 
 def _header_size(prefix: bytes) -> int:
-    (size,) = PREFIX.unpack(prefix)
+    size: int = PREFIX.unpack(prefix)[0]
     if size > HEADER_BYTES_MAX:
         raise _too_large("header", size, HEADER_BYTES_MAX)
     return size

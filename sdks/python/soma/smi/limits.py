@@ -20,5 +20,8 @@ STRINGS_MAX = 1024 * 1024
 SAFE_INTEGER_MAX = 2**53 - 1
 #: Frames up to this size, in bytes, are written in one piece: a copy of it costs less than a second system call.
 JOINED_BYTES_MAX = 64 * 1024
+#: A process that has been greeted and got nothing to do for so many seconds is a spare, and warms up. Sooner, a long import in native
+#: code could hold up the first answers, and the exit of a process that is not wanted after all.
+WARM_UP_DELAY_S = 0.5
 #: After the host has gone, a call may take so many seconds to end; then the process ends under it.
 EXIT_GRACE_S = 1.0

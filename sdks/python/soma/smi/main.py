@@ -6,10 +6,11 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import BinaryIO, NoReturn
+import threading
+from typing import BinaryIO, Callable, NoReturn
 
 from .engine import Engine
-from .limits import EXIT_GRACE_S
+from .limits import EXIT_GRACE_S, WARM_UP_DELAY_S
 from .peer import Peer
 from .serve import Session
 
@@ -28,7 +29,7 @@ def run_engine(engine: Engine, workers: int = 1) -> NoReturn:
     faulthandler.enable(sys.stderr)
     session = Session(engine)
     peer = Peer(readable, writable, session.answer, workers)
-    session.later = peer.later
+    session.later = lambda work: wait_then(lambda: peer.later(work))
     reason = peer.serve()
     if reason:
         print(f"error: the connection to the host broke: {reason.message} ({reason.code})", file=sys.stderr, flush=True)
@@ -36,6 +37,12 @@ def run_engine(engine: Engine, workers: int = 1) -> NoReturn:
         session.close()
     # Not `sys.exit`, which would wait for threads in native code.
     os._exit(1 if reason else 0)
+
+
+def wait_then(work: Callable[[], None]) -> None:
+    timer = threading.Timer(WARM_UP_DELAY_S, work)
+    timer.daemon = True
+    timer.start()
 
 
 def take_streams() -> tuple[BinaryIO, int]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Sequence, TypeVar
 
 from .errors import SomaError
 from .tensors import Tensor
+
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def _mismatch(name: str, expected: str, actual: str) -> SomaError:
     return SomaError("model/input-mismatch", message, {"input": name, "expected": expected, "actual": actual})
 
 
-def _field(value: Any, key: str, kind: type) -> Any:
+def _field(value: Any, key: str, kind: type[Kind]) -> Kind:
     found = value.get(key) if isinstance(value, dict) else None
     if isinstance(found, kind) and not (kind is int and isinstance(found, bool)):
         return found

@@ -115,13 +115,16 @@ class Peer:
         return not closing.is_alive()
 
     def later(self, work: Callable[[], None]) -> None:
-        """Does something on a thread for calls, before those that come from now on."""
-        self._workers.submit(work)
+        """Does something on a thread for calls; nothing once the connection is over."""
+        try:
+            self._workers.submit(work)
+        except RuntimeError:
+            return
 
     def _receive(self, message: Any) -> None:
         if not isinstance(message, dict):
             raise violation("a message is not an object")
-        number = message.get("id")
+        number: Any = message.get("id")
         if number is None and "cancel" in message:
             self._cancel(message["cancel"])
         elif number is None and "error" in message:

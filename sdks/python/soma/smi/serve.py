@@ -21,7 +21,7 @@ class Session:
 
     def __init__(self, engine: Engine):
         self._engine = engine
-        #: Does work on the thread of calls; set by who has it.
+        #: Does work on the thread of calls when nothing else is to do; set by who has it.
         self.later: Callable[[Callable[[], None]], None] = lambda _: None
         self._greeted = False
         self._loading = False
@@ -39,7 +39,7 @@ class Session:
             "convert": lambda value, call: self._tracked(lambda: self._convert(value, call)),
         }
         for name in MODEL_METHODS[1:]:
-            self._methods[name] = lambda value, call, name=name: self._tracked(lambda: self._ask(name, value, call))
+            self._methods[name] = self._asking(name)
 
     def answer(self, method: str, value: Any, call: Call) -> Work:
         """What answers a call; raises for one that is refused at once."""
@@ -125,6 +125,9 @@ class Session:
         wanted = model.signature.check_outputs(value.get("outputs"))
         outputs = model.infer(inputs, wanted, Context(call))  # type: ignore[attr-defined]
         return {"outputs": [tensor.to_message() for tensor in outputs]}
+
+    def _asking(self, method: str) -> Callable[[Any, Call], Work]:
+        return lambda value, call: self._tracked(lambda: self._ask(method, value, call))
 
     def _ask(self, method: str, value: dict[str, Any], call: Call) -> Any:
         return getattr(self._loaded(method), method)(value, Context(call))

@@ -148,7 +148,9 @@ def _view(dtype: str, data: memoryview) -> memoryview:
     if dtype == "float16":
         # Which `memoryview` cannot show, so these are copied.
         return memoryview(array.array("f", struct.unpack(f"<{data.nbytes // 2}e", data)))
-    return data.cast(_codes[dtype])
+    code: Any = _codes[dtype]
+    view: memoryview = data.cast(code)
+    return view
 
 
 def _first_non_finite_bits(dtype: str, data: memoryview | bytes) -> int:
