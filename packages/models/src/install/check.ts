@@ -86,7 +86,12 @@ function sourcesOf({ deps, signal }: InstallContext, files: StagedFiles): Packag
 
 function recognisedBy({ format, roles, knowledge }: Understanding, { deps }: InstallContext): Recognised {
   const engine = engineFor({ format, roles }, deps.engines())
-  return { format, roles, engine, task: knowledge.tasks[0] ?? engine?.layouts.find((layout) => layout.format === format)?.task ?? null }
+  return {
+    format,
+    roles,
+    engine,
+    task: knowledge.tasks[0] ?? engine?.layouts.find((layout) => layout.format === format)?.task ?? engine?.tasks[0] ?? null,
+  }
 }
 
 /** Says while it is installed what `soma model show` says later, and that nothing here can run it. */
