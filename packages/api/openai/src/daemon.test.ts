@@ -45,3 +45,10 @@ test('what an engine cannot do, and what a token may not, is said', async (t) =>
   const anonymous = await fetch(`${address}/openai/v1/models`)
   assert.equal(anonymous.status, 403)
 })
+
+test('a model of another server is refused, naming the setting, unless the user allowed it', async (t) => {
+  const endpoint = { api: 'openai', url: 'http://127.0.0.1:1/v1', model: 'm' }
+  const { client } = await startDaemon(t, { model: 'far', files: { 'endpoint.json': JSON.stringify(endpoint) } })
+  const asked = client.chat.completions.create({ model: 'far', messages: [{ role: 'user', content: 'x' }] })
+  await assert.rejects(asked, { status: 422, code: 'model/unsupported', message: /soma config set engines\.remote local/ })
+})

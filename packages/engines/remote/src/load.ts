@@ -19,7 +19,8 @@ export async function load(deps: RemoteDeps, endpoint: EndpointFile, { signal, l
     const url = new URL(server?.url ?? endpoint.url)
     checkUrl(deps.policy, url)
     if (!isLoopback(url)) log.warn('what this model is sent leaves this machine', { origin: url.origin })
-    const connection = new Connection(deps.fetch, url.href, headersOf(endpoint, keyFor(deps.policy, url)))
+    const key = keyFor(deps.policy, url)
+    const connection = new Connection(deps.fetch, url.href, { headers: headersOf(endpoint, key), key })
     const { concurrency, contextLength } = endpoint
     const model = await runnable(endpoint, { connection, model: endpoint.model, times: deps }, signal)
     return {

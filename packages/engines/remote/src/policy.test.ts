@@ -39,7 +39,8 @@ test('a key goes to its own origin and nowhere else', async () => {
   const keys = { [mine.origin]: { from: 'MY_KEY', key: 'sk-1' } }
   for (const server of [mine, other]) {
     await using model = await loadEndpoint({ api: 'openai', url: server.origin, model: 'm' }, { policy: policy('local', { keys }) })
-    await assert.rejects(said(model, say('x')))
+    server.override('POST /chat/completions', { status: 401, body: '{"error":{"message":"Incorrect API key provided: sk-1"}}' })
+    await assert.rejects(said(model, say('x')), (error: Error) => error.message.includes('sk-1') === (server === other))
   }
   assert.deepEqual([mine.requests[0]?.headers.authorization, other.requests[0]?.headers.authorization], ['Bearer sk-1', undefined])
 })

@@ -18,11 +18,19 @@ export class Connection {
   readonly #fetch: typeof fetch
   readonly #headers: Readonly<Record<string, string>>
 
-  constructor(fetch: typeof globalThis.fetch, base: string, headers: Readonly<Record<string, string>>) {
+  readonly #key: string | undefined
+
+  /** @param options.headers go with every request; `key` is what none of our messages may show. */
+  constructor(
+    fetch: typeof globalThis.fetch,
+    base: string,
+    { headers, key }: { readonly headers: Readonly<Record<string, string>>; readonly key?: string | undefined },
+  ) {
     this.#fetch = fetch
     this.#base = base.replace(/\/+$/, '')
     this.origin = new URL(base).origin
     this.#headers = headers
+    this.#key = key
   }
 
   /**
@@ -43,7 +51,7 @@ export class Connection {
     const response = await this.#fetch(this.#base + path, init).catch((cause: unknown) => {
       throw signal.aborted ? abortError(signal) : unreachable(this.origin, cause)
     })
-    if (!response.ok) throw await failedAnswer(this.origin, response)
+    if (!response.ok) throw await failedAnswer(this.origin, response, this.#key)
     return response
   }
 }

@@ -3,10 +3,10 @@ import { type SaidError, answeredError } from '../errors.ts'
 import { ERROR_BYTES_MAX } from '../limits.ts'
 import { readBytes } from './read.ts'
 
-/** The error that an answer with a bad status is. */
-export async function failedAnswer(origin: string, response: Response): Promise<SomaError> {
+/** The error that an answer with a bad status is. Some servers say in it which key they were given; it is left out. */
+export async function failedAnswer(origin: string, response: Response, key?: string): Promise<SomaError> {
   const text = await readBytes(response, ERROR_BYTES_MAX).then(
-    (bytes) => new TextDecoder().decode(bytes),
+    (bytes) => withoutKey(new TextDecoder().decode(bytes), key),
     () => '',
   )
   const redirect =
@@ -33,6 +33,10 @@ function fieldsOf(error: object): SaidError {
     ...(typeof kind === 'string' && { code: kind }),
     ...(typeof param === 'string' && { param }),
   }
+}
+
+function withoutKey(text: string, key: string | undefined): string {
+  return key ? text.replaceAll(key, '[key]') : text
 }
 
 function parsed(text: string): unknown {
