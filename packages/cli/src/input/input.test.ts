@@ -139,6 +139,9 @@ describe('inputs', () => {
     const path = join(folder, 'picture')
     await writeFile(path, 'abc')
     assert.equal((await fileTensor(path, none, { signature: { inputs: [bytes, number], outputs: [] } })).name, 'picture')
+    const sound = { ...bytes, name: 'audio', optional: true }
+    const samples = { ...number, name: 'samples', optional: true }
+    assert.equal((await fileTensor(path, none, { signature: { inputs: [samples, sound], outputs: [] } })).name, 'audio')
     assert.equal((await fileTensor(path, none, { signature: null })).name, 'image')
     await assert.rejects(
       fileTensor(path, none, { signature: { inputs: [bytes, { ...bytes, name: 'mask' }], outputs: [] } }),

@@ -28,10 +28,12 @@ export async function fileTensor(
   return { name, dtype: 'uint8', shape: [bytes.byteLength], data: bytes }
 }
 
-/** The input that takes a file's bytes: the only one, or the only one of bytes, or `image`. */
+/** The input that takes a file's bytes: the only one that must be there, or the only one of bytes, or `image`. */
 function bytesInput(signature: Signature | null, anyDtype: boolean): string {
-  const required = (signature?.inputs ?? []).filter((input) => input.optional !== true)
-  const fitting = required.filter((input) => anyDtype || input.dtype === 'uint8')
+  const inputs = signature?.inputs ?? []
+  const required = inputs.filter((input) => input.optional !== true)
+  // Where none is required, there are several ways to say the same: as a file, or as numbers.
+  const fitting = (required.length > 0 ? required : inputs).filter((input) => anyDtype || input.dtype === 'uint8')
   const [only] = fitting
   if (only && fitting.length === 1) return only.name
   if (!signature || fitting.some((input) => input.name === RAW_INPUT)) return RAW_INPUT

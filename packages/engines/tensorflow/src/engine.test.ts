@@ -115,15 +115,12 @@ test('where a graph has a signature, its names are those', async () => {
   ]
   const signature = {
     inputs: { text: { name: 'serving_x:0', dtype: 'DT_STRING', tensorShape: { dim: [{ size: '-1' }] } } },
-    outputs: { same: { name: 'Identity:0', dtype: 'DT_STRING', tensorShape: { dim: [{ size: '-1' }] } } },
+    outputs: { 'same:0': { name: 'Identity:0', dtype: 'DT_STRING', tensorShape: { dim: [{ size: '-1' }] } } },
   }
   await withModel(graphModel(nodes, { signature }), async (model) => {
     const spec = { dtype: 'string', shape: [-1] }
     assert.deepEqual(model.signature.inputs, [{ name: 'text', ...spec }])
-    assert.deepEqual(
-      model.signature.outputs.map(({ name, dtype }) => [name, dtype]),
-      [['same', 'string']],
-    )
+    assert.deepEqual(model.signature.outputs, [{ name: 'same', ...spec }])
     const [same] = await infer(model, [tensor('text', 'string', [2], ['ü 漢字', ''])])
     assert.deepEqual(same, tensor('same', 'string', [2], ['ü 漢字', '']))
   })

@@ -8,7 +8,18 @@ import { loadFailed, messageOf } from './errors.ts'
 import { MODEL_JSON_BYTES_MAX, SHARDS_MAX, WEIGHT_BYTES_MAX } from './limits.ts'
 
 const Objects = z.record(z.string(), z.unknown())
-const PortsSchema = z.record(z.string(), z.looseObject({ name: z.string().optional(), dtype: z.string().optional() }))
+const PortSchema = z.looseObject({
+  name: z.string().optional(),
+  dtype: z.string().optional(),
+  tensorShape: z
+    .looseObject({
+      dim: z.array(z.looseObject({ size: z.union([z.string(), z.number()]).default(0) })).default([]),
+      unknownRank: z.boolean().default(false),
+    })
+    .optional(),
+})
+export type Port = z.output<typeof PortSchema>
+const PortsSchema = z.record(z.string(), PortSchema)
 export type Ports = z.output<typeof PortsSchema>
 
 /** What of `model.json` matters here; the library checks the rest. */

@@ -2,7 +2,7 @@ import type { Signature, TensorSpec } from '@soma/spec'
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter'
 import { type NamedTensorMap, type Tensor as TfTensor, io } from '@tensorflow/tfjs-core'
 import { asLoadFailed, unsupported } from './errors.ts'
-import type { ModelJson, Ports, TfjsFiles } from './tfjs-files.ts'
+import type { ModelJson, Ports, Port as SignedPort, TfjsFiles } from './tfjs-files.ts'
 import { dtypeOf } from './tfjs-tensors.ts'
 
 /** What both kinds of models have. */
@@ -88,7 +88,17 @@ function portOf(
   // The library itself takes what an operator compares for what it gives.
   const found = dtypeOf(signed?.[1].dtype) ?? resultOf(nodes.get(nodeName(name))) ?? dtypeOf(dtype)
   if (found === undefined) throw unsupported(`"${name}"`, `it is a ${dtype ?? 'thing'}, not a tensor that can be sent`)
-  return { node: name, spec: { name: signed?.[0] ?? name, dtype: found, shape: shape ? shape.map((size) => Math.max(-1, size)) : null } }
+  const sizes = shape ?? signedShape(signed?.[1])
+  return {
+    node: name,
+    spec: { name: signed?.[0].replace(/:0$/, '') ?? name, dtype: found, shape: sizes?.map((size) => Math.max(-1, size)) ?? null },
+  }
+}
+
+/** Of outputs only the signature may know. */
+function signedShape(port: SignedPort | undefined): readonly number[] | undefined {
+  const { tensorShape } = port ?? {}
+  return tensorShape && !tensorShape.unknownRank ? tensorShape.dim.map(({ size }) => Number(size)) : undefined
 }
 
 /** `node:1` is the second result of `node`. */
