@@ -28,6 +28,21 @@ describe('vectors of texts', () => {
     })
   })
 
+  it('are the same in any company, whatever their lengths', async () => {
+    const input = ['up', 'north east', 'east east east north', '', ...Array.from({ length: 9 }, (_, count) => 'up '.repeat(count % 5))]
+    const model = compassModel(pooling('pooling_mode_mean_sqrt_len_tokens'))
+    const quantised = {
+      ...model,
+      files: { ...model.files, 'onnx/model_int8.onnx': model.files['onnx/model.onnx'] ?? '' },
+      settings: { dtype: 'int8' },
+    }
+    for (const fixture of [model, quantised])
+      await withModel(fixture, async ({ embed }) => {
+        const together = await embed({ input, normalize: false })
+        for (const [index, text] of input.entries()) near(together[index] ?? [], (await embed({ input: [text], normalize: false })).flat())
+      })
+  })
+
   for (const [mode, expected] of Object.entries({
     pooling_mode_mean_tokens: [1, 0.75, 0],
     pooling_mode_cls_token: [0, 0, 0],

@@ -1,44 +1,71 @@
 import { defined, throwIfAborted } from '@soma/core'
 import type { EmbedRequest, EmbedResponse, EngineContext, LoadedModel } from '@soma/spec'
 import { unsupported } from './errors.ts'
-import type { Feeds, LibraryTensor } from './library.ts'
+import type { Feeds } from './library.ts'
+import { EMBED_BATCH_MAX } from './limits.ts'
 import type { Parts, Pooling } from './parts.ts'
 import { floats, outputOf, row } from './tensors.ts'
+import type { Fitted } from './tokens.ts'
 
-/**
- * Vectors of texts, pooled as the package says. One text at a time: on a CPU a batch is hardly faster, and the answers of
- * models with dynamic quantisation would depend on what else is in it.
- */
+/** A text as the model takes it, and its place in the request. */
+interface Text extends Fitted {
+  readonly index: number
+}
+
+/** Vectors of texts, pooled as the package says. Texts of like length go through the model together. */
 export function embed(parts: Parts): NonNullable<LoadedModel['embed']> {
   const tokens = defined(parts.tokens, 'the task takes text')
+  const together = batchMax(parts)
   return async ({ input, normalize, dimensions, overflow }: EmbedRequest, { signal }: EngineContext): Promise<EmbedResponse> => {
+    const truncate = overflow === 'truncate'
+    const texts = input.map((text, index): Text => ({ index, ...tokens.fit(`text ${index}`, text, { truncate }) }))
     const vectors: number[][] = []
-    const truncated: number[] = []
-    let promptTokens = 0
-    for (const [index, text] of input.entries()) {
+    for (const batch of batches(texts, together)) {
       throwIfAborted(signal)
-      const sequence = tokens.fit(`text ${index}`, text, { truncate: overflow === 'truncate' })
-      if (sequence.truncated) truncated.push(index)
-      promptTokens += sequence.ids.length
-      const vector = pool(await parts.model(tokens.feeds(sequence)), parts.pooling)
-      vectors.push(finish(vector, { normalize, dimensions }))
+      const outputs = await parts.model(tokens.batch(batch))
+      for (const [place, { index, ids }] of batch.entries())
+        vectors[index] = finish(pool(outputs, { place, length: ids.length }, parts.pooling), { normalize, dimensions })
     }
-    const shape = [vectors.length, vectors[0]?.length ?? 0]
-    const usage = { promptTokens, cachedTokens: 0, generatedTokens: 0 }
-    return { embeddings: floats('embeddings', vectors.flat(), shape), usage, ...(truncated.length > 0 && { truncated }) }
+    const truncated = texts.filter((text) => text.truncated).map(({ index }) => index)
+    const promptTokens = texts.reduce((sum, { ids }) => sum + ids.length, 0)
+    return {
+      embeddings: floats('embeddings', vectors.flat(), [vectors.length, vectors[0]?.length ?? 0]),
+      usage: { promptTokens, cachedTokens: 0, generatedTokens: 0 },
+      ...(truncated.length > 0 && { truncated }),
+    }
   }
 }
 
-/** Some exports pool themselves, and give a vector of the whole text. */
-function pool(outputs: Feeds, pooling: Pooling): number[] {
-  if (outputs['sentence_embedding'] && outputs['sentence_embedding'].dims.length === 2)
-    return row(outputOf(outputs, 'sentence_embedding'), 0)
-  const states = outputOf(outputs, outputs['last_hidden_state'] ? 'last_hidden_state' : (Object.keys(outputs)[0] ?? 'last_hidden_state'))
-  return states.dims.length === 2 ? row(states, 0) : poolers[pooling](rowsOf(states))
+/**
+ * How many texts at once. One by one where the answers would depend on what else is in the batch, as those of models that
+ * quantise what they compute do, and where the export takes one.
+ */
+function batchMax({ model, dtype }: Parts): number {
+  const inputs = model.sessions['model']?.inputMetadata ?? []
+  const single = inputs.some(({ shape }) => shape?.[0] === 1)
+  return single || ['q8', 'int8', 'uint8'].includes(dtype) ? 1 : EMBED_BATCH_MAX
 }
 
-function rowsOf(states: LibraryTensor): number[][] {
-  return Array.from({ length: states.dims[1] ?? 0 }, (_, index) => row(states, index))
+/** By length, so that little is filled up. */
+function* batches(texts: readonly Text[], max: number): Generator<readonly Text[]> {
+  const sorted = texts.toSorted((a, b) => a.ids.length - b.ids.length)
+  for (let at = 0; at < sorted.length; at += max) yield sorted.slice(at, at + max)
+}
+
+/** Which text of a batch, and how many of its tokens are its own. */
+interface Place {
+  readonly place: number
+  readonly length: number
+}
+
+/** Some exports pool themselves, and give a vector of the whole text. */
+function pool(outputs: Feeds, { place, length }: Place, pooling: Pooling): number[] {
+  const whole = outputs['sentence_embedding']?.dims.length === 2
+  const [first = 'last_hidden_state'] = Object.keys(outputs)
+  const states = outputOf(outputs, whole ? 'sentence_embedding' : outputs['last_hidden_state'] ? 'last_hidden_state' : first)
+  if (states.dims.length === 2) return row(states, place)
+  const begin = place * (states.dims[1] ?? 0)
+  return poolers[pooling](Array.from({ length }, (_, index) => row(states, begin + index)))
 }
 
 const poolers: Readonly<Record<Pooling, (rows: readonly number[][]) => number[]>> = {

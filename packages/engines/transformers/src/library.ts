@@ -52,6 +52,9 @@ export interface Model {
   forward: (this: Model, inputs: object) => Promise<Feeds>
   generate(options: object): Promise<unknown>
   dispose(): Promise<unknown>
+  readonly sessions: Readonly<
+    Record<string, { readonly inputMetadata: ReadonlyArray<{ readonly shape?: ReadonlyArray<number | string> }> }>
+  >
   readonly config: Readonly<Record<string, unknown>>
   readonly generation_config?: Readonly<Record<string, unknown>> | null
 }

@@ -30,6 +30,8 @@ export const ANSWER_TOKENS_MAX = 15
 export const REWRITTEN_TOKENS_MAX = 512
 /** Surety under which a found object is left out, as in the library. */
 export const OBJECT_SCORE_MIN = 0.9
+/** Texts that are embedded at once. MiniLM took 6.9 ms of CPU for each short text alone, 3.9 in eights, 3.8 in 32s. */
+export const EMBED_BATCH_MAX = 8
 /** Seconds of sound that a speech model hears at once: what Whisper was made for. */
 export const SPEECH_WINDOW_SECONDS = 30
 /** Seconds at the end of a window in which a pause is looked for to cut at. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type ErrorCode, isSomaError } from '@soma/core'
 import { type ModelFixture, layOut } from '@soma/testkit/engine'
+import { writeOnnxModel } from '@soma/testkit/onnx'
 import { createEngine } from './engine.ts'
 import { refuseFetch } from './library.ts'
 import { ctx, engine, texts, values, withModel } from './test-engine.ts'
@@ -55,6 +56,21 @@ describe('loading a package', () => {
     await withModel(only, async ({ infer }) => assert.equal((await infer(texts('text', 'good'))).length, 2))
     const named = without(withFiles(whole, { 'mine.onnx': weights }, { model: 'mine.onnx' }), 'onnx/model.onnx')
     await withModel(named, async ({ infer }) => assert.equal((await infer(texts('text', 'good'))).length, 2))
+  })
+
+  it('finds weights in a file of their own, and takes half precision', async () => {
+    const rows = Float16Array.from({ length: 8 * 3 }, (_, index) => (index === 5 * 3 ? 2 : index === 6 * 3 + 1 ? 1.5 : 0))
+    const data = new Uint8Array(rows.buffer)
+    const weights = { name: 'w', dtype: 'float16' as const, shape: [8, 3], data, external: 'model.onnx_data' }
+    const model = writeOnnxModel({
+      inputs: [{ name: 'input_ids', dtype: 'int64', shape: ['b', 'n'] }],
+      outputs: [{ name: 'last_hidden_state', dtype: 'float16', shape: ['b', 'n', 3] }],
+      nodes: [{ op: 'Gather', inputs: ['w', 'input_ids'], outputs: ['last_hidden_state'] }],
+      initializers: [weights],
+    })
+    await withModel(withFiles(compassModel(), { 'onnx/model.onnx': model, 'onnx/model.onnx_data': data }), async ({ embed }) => {
+      assert.deepEqual((await embed({ input: ['north east'], normalize: false })).flat(), [0.5, 0.375, 0])
+    })
   })
 
   it('uses the model for the task that is asked for', async () => {

@@ -50,7 +50,7 @@ function taskOf(pkg: ModelPackage, { task = pkg.task as TaskName }: Settings): T
   )
 }
 
-type Beside = Pick<Parts, 'config' | 'tokens' | 'processor' | 'pooling'>
+type Beside = Pick<Parts, 'config' | 'tokens' | 'processor' | 'dtype' | 'pooling'>
 
 async function openBeside(library: Library, files: PackageParts, { name, task }: { name: TaskName; task: Task }): Promise<Beside> {
   const config = (await files.json('config.json')) ?? {}
@@ -58,6 +58,7 @@ async function openBeside(library: Library, files: PackageParts, { name, task }:
     config,
     tokens: task.needs.includes('tokenizer') ? await openTokenizer(library, files, { config, task: name }) : null,
     processor: task.needs.includes('processor') ? await openProcessor(library, files) : null,
+    dtype: files.parts[0]?.dtype ?? 'fp32',
     pooling: await readPooling(files),
   }
 }

@@ -1,6 +1,7 @@
 import type { InferRequest, InferResponse, LoadedModel, Signature, Tensor, TensorSpec } from '@soma/spec'
 import { defined } from '@soma/core'
 import type { Library, Model, Processor } from './library.ts'
+import type { ModelDtype } from './options.ts'
 import { type JsonObject, isObject, numberAt, textAt } from './package-files.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -14,6 +15,8 @@ export interface Parts {
   /** Null for tasks without pictures or sound. */
   readonly processor: Processor | null
   readonly task: string
+  /** Precision of its weights. */
+  readonly dtype: ModelDtype
   /** Of Sentence Transformers: how vectors of tokens become one. */
   readonly pooling: Pooling
 }

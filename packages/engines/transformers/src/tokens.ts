@@ -58,16 +58,23 @@ export class Tokens {
   }
 
   /** Tensors int64[1, tokens] by the names that the library knows. */
-  feeds({ ids, types }: Sequence): Record<string, LibraryTensor> {
-    return {
-      input_ids: this.int64(ids),
-      attention_mask: this.int64(ids.map(() => 1)),
-      ...(types && { token_type_ids: this.int64(types) }),
-    }
+  feeds(sequence: Sequence): Record<string, LibraryTensor> {
+    return this.batch([sequence])
   }
 
-  int64(values: readonly number[]): LibraryTensor {
-    return new this.#library.Tensor('int64', BigInt64Array.from(values, BigInt), [1, values.length])
+  /** Tensors int64[sequences, tokens of the longest], the others filled up behind their ends. */
+  batch(sequences: readonly Sequence[]): Record<string, LibraryTensor> {
+    const columns = Math.max(...sequences.map(({ ids }) => ids.length))
+    const matrix = (fill: number, of: (sequence: Sequence) => readonly number[]): LibraryTensor => {
+      const values = new BigInt64Array(sequences.length * columns).fill(BigInt(fill))
+      for (const [index, sequence] of sequences.entries()) values.set(of(sequence).map(BigInt), index * columns)
+      return new this.#library.Tensor('int64', values, [sequences.length, columns])
+    }
+    return {
+      input_ids: matrix(this.tokenizer.pad_token_id ?? 0, ({ ids }) => ids),
+      attention_mask: matrix(0, ({ ids }) => ids.map(() => 1)),
+      ...(sequences.every(({ types }) => types) && { token_type_ids: matrix(0, ({ types }) => types ?? []) }),
+    }
   }
 
   decode(ids: readonly number[], options: { readonly special?: boolean } = {}): string {
