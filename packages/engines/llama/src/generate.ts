@@ -4,6 +4,7 @@ import type { EngineContext, GenerateEvent, GenerateRequest, GenerateResult } fr
 import type { Answer } from './answer.ts'
 import type { Prompt } from './prompt.ts'
 import type { PromptSteps } from './prompt-steps.ts'
+import type { Rounds } from './rounds.ts'
 import type { SamplingContext } from './sampling.ts'
 import type { ThreadLimit } from './thread-limit.ts'
 
@@ -12,6 +13,7 @@ export interface Generation {
   readonly prompt: Prompt
   readonly steps: PromptSteps
   readonly threads: ThreadLimit
+  readonly rounds: Rounds
   readonly sampling: (last: SamplingContext['last']) => SequenceEvaluateOptions
   readonly answer: Answer
 }
@@ -21,17 +23,19 @@ export interface Generation {
  * who does not read holds his generation up.
  */
 export async function* generate(
-  { sequence, prompt, steps, threads, sampling, answer }: Generation,
+  { sequence, prompt, steps, threads, rounds, sampling, answer }: Generation,
   { maxTokens = Number.POSITIVE_INFINITY }: GenerateRequest,
   ctx: EngineContext,
 ): AsyncGenerator<GenerateEvent, GenerateResult, void> {
   const { signal } = ctx
+  using _member = rounds.join()
   const { cachedTokens, rest } = await steps.run(sequence, prompt.tokens, signal)
   const generated: Token[] = []
   const last = (count: number): readonly number[] => [...prompt.tokens.slice(-count), ...generated.slice(-count)]
   const iterator = sequence.evaluate(rest as Token[], { ...sampling(last), contextShift: neverShift })
   let finish: GenerateResult['finish'] = 'stop'
-  let next = iterator.next()
+  const compute = (): Promise<IteratorResult<Token, void>> => rounds.step(() => iterator.next())
+  let next = compute()
   try {
     for (;;) {
       const { value: token, done } = await next
@@ -41,7 +45,7 @@ export async function* generate(
       const events = answer.push(token)
       const isFull = generated.length >= maxTokens || prompt.tokens.length + generated.length >= sequence.contextSize
       threads.adjust()
-      if (!answer.isOver && !isFull) next = iterator.next()
+      if (!answer.isOver && !isFull) next = compute()
       for (const event of events) yield event
       if (answer.isOver) break
       if (!isFull) continue

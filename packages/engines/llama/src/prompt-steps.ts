@@ -1,6 +1,7 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import { type Clock, throwIfAborted } from '@soma/core'
 import { PROMPT_STEP_MS, PROMPT_STEP_TOKENS_MIN } from './limits.ts'
+import type { Rounds } from './rounds.ts'
 import type { ThreadLimit } from './thread-limit.ts'
 
 /** What is left to compute before the first token of the answer. */
@@ -10,6 +11,12 @@ export interface PromptRest {
   readonly rest: readonly number[]
 }
 
+export interface PromptStepsDeps {
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly threads: ThreadLimit
+  readonly rounds: Rounds
+}
+
 /**
  * Computes prompts in steps of about equal time. A step cannot be interrupted, and other sequences wait for it, so its length is
  * what a cancelled call and everybody else's next token wait for; how many tokens that is, the last steps tell.
@@ -17,12 +24,14 @@ export interface PromptRest {
 export class PromptSteps {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #threads: ThreadLimit
+  readonly #rounds: Rounds
   readonly #batchSize: number
   #tokensPerMs: number | undefined
 
-  constructor(clock: Pick<Clock, 'monotonic'>, threads: ThreadLimit, batchSize: number) {
+  constructor({ clock, threads, rounds }: PromptStepsDeps, batchSize: number) {
     this.#clock = clock
     this.#threads = threads
+    this.#rounds = rounds
     this.#batchSize = batchSize
   }
 
@@ -35,7 +44,8 @@ export class PromptSteps {
       throwIfAborted(signal)
       this.#threads.adjust()
       const started = this.#clock.monotonic()
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(done, done + size) as Token[])
+      const step = tokens.slice(done, done + size) as Token[]
+      await this.#rounds.step(() => sequence.evaluateWithoutGeneratingNewTokens(step))
       done += size
       this.#learn(size, this.#clock.monotonic() - started)
     }

@@ -22,6 +22,7 @@ import type { Plan } from './plan.ts'
 import { PromptSteps } from './prompt-steps.ts'
 import { type Prompt, type PromptModel, makePrompt } from './prompt.ts'
 import { type SamplingDefaults, samplingDefaults, samplingOptions } from './sampling.ts'
+import { Rounds } from './rounds.ts'
 import type { Library } from './runtime.ts'
 import type { Slot } from './slots.ts'
 import type { KeptState } from './state.ts'
@@ -59,6 +60,7 @@ export class GenerateModel implements LoadedModel {
   readonly #owned: Owned
   readonly #prompts: PromptModel
   readonly #grammars: Grammars
+  readonly #rounds = new Rounds()
   readonly #steps: PromptSteps
   readonly #defaults: SamplingDefaults
 
@@ -77,7 +79,7 @@ export class GenerateModel implements LoadedModel {
       contextLength: this.contextLength,
     }
     this.#grammars = new Grammars(library, llama)
-    this.#steps = new PromptSteps(clock, threads, plan.batchSize)
+    this.#steps = new PromptSteps({ clock, threads, rounds: this.#rounds }, plan.batchSize)
     this.#defaults = samplingDefaults(model.fileInfo)
   }
 
@@ -90,7 +92,11 @@ export class GenerateModel implements LoadedModel {
       const { sequence } = slot
       lookUp(this.#deps.library, sequence.tokenPredictor, prompt)
       const sampling = (last: (count: number) => readonly number[]): SequenceEvaluateOptions => this.#sampling(request, grammar, last)
-      return yield* generate({ sequence, prompt, steps: this.#steps, threads: this.#deps.threads, sampling, answer }, request, ctx)
+      return yield* generate(
+        { sequence, prompt, steps: this.#steps, threads: this.#deps.threads, rounds: this.#rounds, sampling, answer },
+        request,
+        ctx,
+      )
     } finally {
       await this.#release(slot)
     }
