@@ -20,8 +20,6 @@ LOADERS = {
     "keras": ("keras_model", ["keras"]),
     "jax-export": ("jax_export", ["jax"]),
 }
-#: The interpreter, numpy and a framework before any weights: 190 MB measured with torch 1.13, 440 MB with TensorFlow 2.
-PROCESS_BYTES = {"torch": 200_000_000, "transformers": 350_000_000, "tensorflow": 450_000_000, "keras": 450_000_000, "jax": 250_000_000}
 #: Memory per byte of weights on disk: the weights once, and a quarter for activations and what operators prepare.
 WEIGHT_FACTOR = 1.25
 
@@ -37,16 +35,16 @@ class PythonEngine(Engine):
 
     def probe(self, host: dict[str, Any]) -> dict[str, Any]:
         checks = frameworks.checks()
-        supported = any(check["status"] == "ok" for check in checks)
+        supported = any(frameworks.version(name) for name in frameworks.TITLES)
         torch = importlib.import_module("torch") if frameworks.version("torch") else None
         found = devices.available(torch) if torch else ["cpu"]
-        reason = "" if supported else "none of the frameworks is installed in this Python: " + frameworks.REMEDIES["torch"]
+        reason = "" if supported else "none of the frameworks is installed in this Python: " + frameworks.remedy("torch")
         return {"supported": supported, "reason": reason, "devices": found if supported else [], "checks": checks}
 
     def estimate(self, package: Package, options: LoadOptions) -> dict[str, Any]:
         _, needed = LOADERS.get(package.format, ("", ["torch"]))
         weights = sum(file.size_bytes for file in package.files)
-        return {"residentBytes": PROCESS_BYTES[needed[-1]] + int(weights * WEIGHT_FACTOR)}
+        return {"residentBytes": frameworks.process_bytes(needed[-1]) + int(weights * WEIGHT_FACTOR)}
 
     def load(self, package: Package, options: LoadOptions, ctx: Context) -> Model:
         settings = Settings.read(options.settings)
