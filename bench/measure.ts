@@ -13,7 +13,7 @@ export interface Row {
   readonly what: string
   /** The reference, in words. */
   readonly against: string
-  readonly unit: 'µs' | 'ms' | 'MB/s' | 'calls/s' | 'MB'
+  readonly unit: 'µs' | 'ms' | 'MB/s' | 'calls/s' | 'tokens/s' | 'requests/s' | 'loads' | 'MB'
   /** What is promised, in words, and whether figures keep it. */
   readonly target: string
   met(ours: Figures, reference: Figures, extra: Readonly<Record<string, number>>): boolean

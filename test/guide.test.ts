@@ -15,6 +15,7 @@ const root = join(import.meta.dirname, '..')
 
 const scenarios: ReadonlyArray<{ readonly document: string; readonly before: readonly string[]; readonly shows: RegExp }> = [
   { document: 'docs/guide/models.md', before: ['soma serve --detach --port 0'], shows: /installed from-shelf 3/ },
+  { document: 'docs/guide/running.md', before: ['soma config set http.port 0'], shows: /The capital of France is Paris/ },
   { document: 'docs/guide/axon.md', before: ['soma config set http.port 0'], shows: /bert-base-uncased/ },
 ]
 
@@ -33,7 +34,7 @@ for (const { document, before, shows } of scenarios)
     }
     await mkdir(bin)
     for (const name of ['soma', 'axon']) await symlink(join(root, 'dist', name), join(bin, name))
-    await symlink(join(root, 'examples'), join(home, 'examples'))
+    for (const name of ['examples', 'tools']) await symlink(join(root, name), join(home, name))
     await mkdir(join(home, 'my-model'))
     await writeFile(join(home, 'my-model', 'model.onnx'), arithmeticModel())
     await makeLfsClone(join(home, 'my-clone'), arithmeticModel())

@@ -49,6 +49,7 @@ export type CandidateKind =
   | 'keys'
   | 'sources'
   | 'references'
+  | 'editions'
   | 'files'
 
 /** A command's words after its name, as commander parsed them. */

@@ -1,5 +1,5 @@
 import type { CallOptions, CallOutput } from '@soma/spec'
-import { callNames } from '@soma/spec'
+import { callNames, editionNames } from '@soma/spec'
 import { settingTable } from '@soma/host'
 import { Command, type Option } from 'commander'
 import type { CandidateKind, Client, CommandContext, CommandModule } from '../command.ts'
@@ -69,6 +69,7 @@ function nextWords({ commands, nouns }: CommandTable, [noun]: readonly string[])
 async function candidatesOf(kind: CandidateKind, prefix: string, ctx: CommandContext): Promise<string[]> {
   if (kind === 'files' || (kind === 'references' && /^[./~]/.test(prefix))) return [FILES]
   if (kind === 'calls') return [...callNames]
+  if (kind === 'editions') return [...editionNames]
   if (kind === 'settings') return settingTable.map(({ key }) => key)
   try {
     const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(COMPLETION_MS_MAX)])
@@ -79,7 +80,7 @@ async function candidatesOf(kind: CandidateKind, prefix: string, ctx: CommandCon
   }
 }
 
-type Asked = Exclude<CandidateKind, 'files' | 'calls' | 'settings'>
+type Asked = Exclude<CandidateKind, 'files' | 'calls' | 'settings' | 'editions'>
 
 const askDaemon: Readonly<Record<Asked, (client: Client, options: CallOptions) => Promise<string[]>>> = {
   models: async (client, options) =>

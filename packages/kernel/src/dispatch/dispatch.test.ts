@@ -28,7 +28,9 @@ test('every step refuses with its own code', async () => {
 })
 
 test('who could not make a call with any input is refused before the input is looked at', async () => {
-  await using kernel = await TestKernel.create({ 'model.load': ({ model: name }) => ({ name, signature, residentBytes: 0, loadMs: 0 }) })
+  await using kernel = await TestKernel.create({
+    'model.load': ({ model: name }) => ({ name, signature, methods: [], device: 'cpu', residentBytes: 0, loadMs: 0 }),
+  })
   const issue = async (resource: string): Promise<Caller> => {
     const { holder } = await kernel.calls.call('capability.issue', { grants: [{ resource, rights: ['load', 'invoke'] }] })
     return { principal: holder, face: 'http' }

@@ -1,5 +1,6 @@
+import type { EngineOption } from '@soma/spec'
 import { defineCommand } from '../../command.ts'
-import { formatFields } from '../../output/table.ts'
+import { type Column, formatFields, formatTable } from '../../output/table.ts'
 
 export const command = defineCommand<[engine: string]>({
   examples: ['soma engine show onnx'],
@@ -16,10 +17,19 @@ export const command = defineCommand<[engine: string]>({
           ['here', support.supported ? `runs, on ${support.devices.join(', ')}` : `does not run: ${support.reason}`],
           ['formats', engine.formats.join(', ')],
           ['tasks', engine.tasks.join(', ')],
+          ...(engine.converts ? [['converts to', engine.converts.join(', ')] as const] : []),
           ['processes', `${engine.processes}, restarted ${engine.restarts} times`],
         ],
         paint,
       ),
+      ...(engine.options ? ['', ...formatTable(engine.options, optionColumns, ctx.terminal)] : []),
     ])
   },
 })
+
+const optionColumns: ReadonlyArray<Column<EngineOption>> = [
+  { title: 'setting', value: ({ name }) => name },
+  { title: 'type', value: ({ type, values }) => values?.join(' or ') ?? type },
+  { title: 'default', value: (option) => (option.default === undefined || option.default === null ? '' : JSON.stringify(option.default)) },
+  { title: 'what it does', value: ({ description }) => description, shrinks: true },
+]

@@ -1,0 +1,46 @@
+import { Llms } from '../llm.ts'
+import type { Row, Sides } from '../measure.ts'
+
+const PARAMETERS = 350_000_000
+const TOKENS = 32
+
+async function speeds(streams: number, read: 'rate' | 'firstMs', samples: number, tokens = TOKENS): Promise<Sides> {
+  const llms = await Llms.open(PARAMETERS, streams)
+  return {
+    ours: async () => (await llms.ours(tokens, streams))[read],
+    reference: async () => (await llms.reference(tokens))[read],
+    warmups: 2,
+    samples,
+    [Symbol.asyncDispose]: async () => await llms[Symbol.asyncDispose](),
+  }
+}
+
+export const decode: Row = {
+  name: 'llm-decode',
+  what: 'decoding of a 350 M model, Q4_0, one thread, one stream through HTTP',
+  against: 'node-llama-cpp alone, same settings, in a process of its own',
+  unit: 'tokens/s',
+  target: '≥ 0.97×',
+  met: (ours, reference) => ours.p50 >= 0.97 * reference.p50,
+  setUp: async () => await speeds(1, 'rate', 12),
+}
+
+export const decodeFour: Row = {
+  name: 'llm-decode-4',
+  what: 'the same, four streams at once, all tokens together',
+  against: 'node-llama-cpp alone with four sequences',
+  unit: 'tokens/s',
+  target: '≥ 0.95×',
+  met: (ours, reference) => ours.p50 >= 0.95 * reference.p50,
+  setUp: async () => await speeds(4, 'rate', 8),
+}
+
+export const firstToken: Row = {
+  name: 'llm-first-token',
+  what: 'from the request to the first token, idle daemon, 350 M model, through HTTP',
+  against: 'node-llama-cpp alone, same prompt',
+  unit: 'ms',
+  target: 'added p50 ≤ 3 ms',
+  met: (ours, reference) => ours.p50 - reference.p50 <= 3,
+  setUp: async () => await speeds(1, 'firstMs', 20, 2),
+}

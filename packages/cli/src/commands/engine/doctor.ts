@@ -1,0 +1,25 @@
+import type { CallOutput } from '@soma/spec'
+import { type CommandContext, defineCommand } from '../../command.ts'
+import { formatChecks } from '../../output/checks.ts'
+
+type Output = CallOutput<'engine.doctor'>
+
+export const command = defineCommand<[engine?: string]>({
+  examples: ['soma engine doctor', 'soma engine doctor python'],
+  configure: (command) => void command.argument('[engine]', 'id of the engine; all of them when absent'),
+  candidates: ['engines'],
+  async run(ctx, { args: [engine] }) {
+    const client = await ctx.connect()
+    const output = await client.call('engine.doctor', engine === undefined ? {} : { engine }, { signal: ctx.signal })
+    ctx.show(output, () => render(output, ctx))
+    return output.engines.every(({ supported }) => supported) ? 0 : 1
+  },
+})
+
+function render({ engines }: Output, { terminal: { paint } }: CommandContext): string[] {
+  return engines.flatMap(({ engine, supported, devices, checks }, index) => [
+    ...(index > 0 ? [''] : []),
+    `${paint.bold(engine)}  ${supported ? `runs here, on ${devices.join(', ')}` : paint.red('does not run here')}`,
+    ...formatChecks(checks, paint).map((line) => `  ${line}`),
+  ])
+}
