@@ -3,6 +3,7 @@
 import array
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,8 @@ class Odd(Model):
         while not ctx.is_cancelled:
             time.sleep(0.001)
         ctx.check()
+    def synthesize(self, request, ctx):
+        os.abort()
     def rerank(self, request, ctx):
         return {"scores": [float("nan")]}
 
@@ -153,13 +156,18 @@ class Misbehaviour(unittest.TestCase):
 
     def test_unknown_methods_and_those_that_the_model_lacks_are_refused(self):
         self.assertEqual(self.host.ask(3, "nonsense", {})["error"]["code"], "call/unknown")
-        self.assertEqual(self.host.ask(4, "synthesize", {})["error"]["code"], "model/unsupported")
+        self.assertEqual(self.host.ask(4, "transcribe", {})["error"]["code"], "model/unsupported")
         self.assertEqual(self.host.ask(5, "load", {"package": PACKAGE, "options": OPTIONS})["error"]["code"], "model/in-use")
 
     def test_what_breaks_the_protocol_ends_the_process_after_a_word(self):
         self.host.send(id=0, method="health", input={})
         self.assertEqual(self.host.next()["error"]["code"], "call/malformed")
         self.assertEqual(self.host.process.wait(10), 1)
+
+    def test_a_crash_in_native_code_says_where_it_was(self):
+        self.host.send(id=3, method="synthesize", input={})
+        self.assertEqual(self.host.process.wait(10), -signal.SIGABRT)
+        self.assertRegex(self.host.process.stderr.read().decode(), r"Fatal Python error: Aborted(.|\n)*in synthesize")
 
     def test_a_host_that_goes_away_in_mid_call_ends_the_process_with_1(self):
         self.host.send(id=3, method="embed", input={})
