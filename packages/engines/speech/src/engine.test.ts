@@ -12,6 +12,7 @@ import { writeOnnxModel } from '@soma/testkit/onnx'
 import { descriptor } from './index.ts'
 import { ctx, engine, synthesize, transcribe, withModel } from './test-harness.ts'
 import { alphabet, ctcFixture, model, soundOf, transducerFixture, voiceFixture } from './test-models.ts'
+import { moonshineFixture, paraformerFixture, senseVoiceFixture, wenetFixture } from './test-recognizers.ts'
 import { whisperFixture } from './test-whisper.ts'
 
 /** Silero, as npm has it: the weights that everybody uses. */
@@ -103,6 +104,7 @@ test('two sounds at once, or none, are refused', async () => {
 for (const [kind, fixture] of [
   ['CTC', ctcFixture()],
   ['a transducer', transducerFixture()],
+  ['WeNet', wenetFixture()],
 ] as const)
   test(`${kind} writes down exactly what was said, whatever the file's rate`, async () => {
     await withModel(fixture, async (loaded) => {
@@ -174,6 +176,44 @@ test('Whisper takes a language and a translation, call by call, and tells the la
     }
     await assert.rejects(transcribe(loaded, sound, { language: 'fr' }), refusal('model/unsupported', /"fr" is none of .*: en, de/))
   })
+})
+
+test('SenseVoice takes a language, and tells the one that it found', async () => {
+  await withModel(senseVoiceFixture(), async (loaded) => {
+    for (const [request, language] of [
+      [{}, 'zh'],
+      [{ language: 'en' }, 'en'],
+      [{}, 'zh'],
+    ] as const) {
+      const heard = await transcribe(loaded, encodeWav(soundOf('abcad'), 16_000), request)
+      assert.deepEqual([heard.segments[0]?.text, heard.language], ['abcad', language])
+    }
+  })
+})
+
+for (const [kind, fixture, text] of [
+  ['Paraformer', paraformerFixture(), 'a b c'],
+  ['Moonshine', moonshineFixture(), 'ab'],
+] as const)
+  test(`${kind} is opened with the files that it has`, async () => {
+    await withModel(fixture, async (loaded) => {
+      assert.equal((await transcribe(loaded, encodeWav(soundOf('abcde'), 16_000))).segments[0]?.text, text)
+    })
+  })
+
+test('a click of three samples is nothing, or too short for words, to every kind', async () => {
+  for (const fixture of [
+    ctcFixture(),
+    transducerFixture(),
+    wenetFixture(),
+    senseVoiceFixture(),
+    paraformerFixture(),
+    moonshineFixture(),
+    whisperFixture(),
+  ])
+    await withModel(fixture, async (loaded) => {
+      assert.ok((await transcribe(loaded, encodeWav(new Float32Array(3), 16_000))).durationSeconds < 0.001)
+    })
 })
 
 test('what a voice says, a recogniser writes down', async () => {

@@ -22,9 +22,9 @@ function layouts(task: string, files: (onnx: string) => Readonly<Record<string, 
  * | Silero voice activity | real weights |
  * | Piper | real weights (the voice "joe", where the network allows), and a generated model |
  * | VITS | a generated model |
- * | Zipformer CTC, transducer | generated models: tones for letters |
- * | Whisper | a generated model: a fixed text in answer to any sound |
- * | NeMo and WeNet CTC, streaming Zipformer, Paraformer, SenseVoice, Moonshine, Kokoro, Kitten, Matcha | nothing: no free weights could be had where Soma is built |
+ * | Zipformer CTC, Zipformer transducer, WeNet CTC, SenseVoice | generated models: tones for letters |
+ * | Whisper, Moonshine, Paraformer | generated models: a fixed text in answer to any sound |
+ * | NeMo, streaming Zipformer, Moonshine 2, Kokoro, Kitten, Matcha | nothing: no free weights could be had where Soma is built |
  */
 export const descriptor: EngineDescriptor = {
   smiVersion: SMI_VERSION,

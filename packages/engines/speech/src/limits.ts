@@ -10,6 +10,8 @@ export const VAD_BUFFER_SECONDS = 120
 export const WINDOW_SECONDS_MAX = 29.5
 /** Where a window is cut: the quietest moment of its last seconds, so that no word is cut in two. */
 export const CUT_SEARCH_SECONDS = 6
+/** Shorter pieces get silence behind them: of less than a window of features the library makes a negative count. */
+export const PIECE_SECONDS_MIN = 0.5
 /** Silence behind the last sound, so that streaming models say their last word. */
 export const TAIL_SECONDS = 0.8
 /** Characters that are spoken at once: the first sound comes after so many, and no model was trained on more. */

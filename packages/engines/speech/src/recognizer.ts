@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '@soma/core'
 import type { OfflineRecognizer, OnlineRecognizer, RecognizerConfig } from 'sherpa-onnx-node'
 import { asLoadFailed, unsupported } from './errors.ts'
-import { SPEECH_SAMPLE_RATE, TAIL_SECONDS } from './limits.ts'
+import { PIECE_SECONDS_MIN, SPEECH_SAMPLE_RATE, TAIL_SECONDS } from './limits.ts'
 import type { Settings } from './options.ts'
 import type { RecognizerKind } from './recognizer-kinds.ts'
 import type { Sherpa } from './sherpa.ts'
@@ -83,10 +83,18 @@ class Whole implements Recognizer {
 
   async hear(samples: Float32Array): Promise<Heard> {
     const stream = this.#recognizer.createStream()
-    stream.acceptWaveform({ samples, sampleRate: SPEECH_SAMPLE_RATE })
+    stream.acceptWaveform({ samples: atLeast(samples, PIECE_SECONDS_MIN * SPEECH_SAMPLE_RATE), sampleRate: SPEECH_SAMPLE_RATE })
     const { text, lang = '' } = await this.#recognizer.decodeAsync(stream)
     return { text: text.trim(), language: lang.replace(/[<|>]/g, '') || this.#language }
   }
+}
+
+/** With silence behind it. */
+function atLeast(samples: Float32Array, length: number): Float32Array {
+  if (samples.length >= length) return samples
+  const padded = new Float32Array(length)
+  padded.set(samples)
+  return padded
 }
 
 class Streaming implements Recognizer {

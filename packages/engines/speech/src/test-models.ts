@@ -6,7 +6,7 @@ import { type OnnxNode, type OnnxTensor, type OnnxValue, writeOnnxModel } from '
  * Models that are small enough to make, and real enough to be right or wrong: in their language every letter is a tone of a
  * tenth of a second. A voice says letters, a recogniser writes them down, and both are built from the same list.
  */
-const letters = [
+export const letters = [
   ['a', 500],
   ['b', 1000],
   ['c', 1900],
@@ -17,7 +17,7 @@ export const alphabet: readonly string[] = letters.map(([letter]) => letter)
 
 const RATE = 16_000
 const TONE = RATE / 10
-const MELS = 80
+export const MELS = 80
 
 /** What the voice says for a letter: a tone that fades in and out, and silence behind it. */
 export function toneOf(letter: string): Float32Array {
@@ -32,13 +32,13 @@ export function soundOf(text: string): Float32Array {
   return Float32Array.from(text.split('').flatMap((letter) => [...toneOf(letter)]))
 }
 
-const tensor = (name: string, dtype: Dtype, shape: number[], values: readonly (number | string)[]): OnnxTensor => ({
+export const tensor = (name: string, dtype: Dtype, shape: number[], values: readonly (number | string)[]): OnnxTensor => ({
   name,
   dtype,
   shape,
   data: encodeValues(dtype, [...values]),
 })
-const value = (name: string, dtype: Dtype, shape: OnnxValue['shape']): OnnxValue => ({ name, dtype, shape })
+export const value = (name: string, dtype: Dtype, shape: OnnxValue['shape']): OnnxValue => ({ name, dtype, shape })
 
 /** The filter that hears a tone: mel scale as Kaldi has it, from 20 Hz to 7.6 kHz. */
 function filterOf(hz: number): number {
@@ -47,7 +47,7 @@ function filterOf(hz: number): number {
 }
 
 /** A matrix and a bias that make of a frame's energies the score of each token; token 0, silence, has always the same. */
-function scores(): readonly OnnxTensor[] {
+export function scores(): readonly OnnxTensor[] {
   const columns = letters.length + 1
   const weights = new Float32Array(MELS * columns)
   for (const [index, [, hz]] of letters.entries())
@@ -58,11 +58,11 @@ function scores(): readonly OnnxTensor[] {
   ]
 }
 /** Log energy between that of a tone and that of its neighbours. */
-const SILENCE = -2
+export const SILENCE = -2
 
 export const tokens = ['<blk>', ...alphabet].map((symbol, id) => `${symbol} ${id}\n`).join('')
 
-const every4th: readonly OnnxNode[] = [
+export const every4th: readonly OnnxNode[] = [
   { op: 'MatMul', inputs: ['x', 'weights'], outputs: ['scored'] },
   { op: 'Add', inputs: ['scored', 'bias'], outputs: ['logits'] },
   { op: 'Slice', inputs: ['logits', 'first', 'last', 'axis', 'step'], outputs: ['output'] },
@@ -70,7 +70,7 @@ const every4th: readonly OnnxNode[] = [
   { op: 'Div', inputs: ['less', 'four'], outputs: ['fours'] },
   { op: 'Add', inputs: ['fours', 'one'], outputs: ['output_lens'] },
 ]
-const everyConstant: readonly OnnxTensor[] = [
+export const everyConstant: readonly OnnxTensor[] = [
   ...scores(),
   tensor('first', 'int64', [1], [0]),
   tensor('last', 'int64', [1], ['9223372036854775807']),
@@ -79,7 +79,7 @@ const everyConstant: readonly OnnxTensor[] = [
   tensor('one', 'int64', [1], [1]),
   tensor('four', 'int64', [1], [4]),
 ]
-const sound = [value('x', 'float32', ['N', 'T', MELS]), value('x_lens', 'int64', ['N'])]
+export const sound = [value('x', 'float32', ['N', 'T', MELS]), value('x_lens', 'int64', ['N'])]
 
 /** Zipformer CTC, as far as the library can tell. */
 export function ctcModel(): Uint8Array {
