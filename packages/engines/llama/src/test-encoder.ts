@@ -46,8 +46,8 @@ function metadata(pooling: number): Array<[string, GgufModelValue]> {
 
 /** Weights from a row of fixed numbers that repeats itself only after long. */
 function tensor(name: string, shape: readonly number[]): GgufModelTensor {
-  const seed = [...name].reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0), 7)
-  const isNorm = /norm\.weight$/.test(name)
+  const seed = Buffer.from(name).reduce((sum, byte) => Math.imul(sum, 31) + byte, 7)
+  const isNorm = name.endsWith('norm.weight')
   const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) =>
     isNorm ? 1 : Math.sin(seed + index * 12.9898) / 2,
   )
