@@ -75,6 +75,7 @@ export interface Tokenizer {
   readonly pad_token_id: number | undefined
   chat_template: unknown
   /** Of tokenizers for translation between many languages. */
+  readonly language_codes?: readonly string[]
   _build_translation_inputs?(texts: string, options: object, languages: object): Encoding & { forced_bos_token_id?: number }
 }
 

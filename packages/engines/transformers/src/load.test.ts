@@ -6,7 +6,8 @@ import { writeOnnxModel } from '@soma/testkit/onnx'
 import { createEngine } from './engine.ts'
 import { refuseFetch } from './library.ts'
 import { ctx, engine, texts, values, withModel } from './test-engine.ts'
-import { coloursModel, compassModel, phrasebookModel, sentimentModel } from './test-models.ts'
+import { compassModel, phrasebookModel, sentimentModel } from './test-models.ts'
+import { coloursModel } from './test-picture-models.ts'
 
 const host = { platform: 'linux', arch: 'x64', cpus: 1, memoryBytes: 1, memoryAvailableBytes: 1 }
 

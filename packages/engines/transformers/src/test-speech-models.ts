@@ -1,6 +1,6 @@
 import type { ModelFixture } from '@soma/testkit/engine'
 import { Graph, sparse } from './test-graphs.ts'
-import { type Vocabulary, vocabularyOf } from './test-models.ts'
+import { type Vocabulary, vocabularyOf } from './test-fixtures.ts'
 
 /** Samples that one moment of the character model looks at: a tenth of a second. */
 export const MOMENT = 1600
@@ -71,6 +71,7 @@ export function whisperModel(config: { readonly multilingual?: boolean } = {}): 
       'onnx/decoder_model_merged.onnx': new Decoder(vocabulary).write(),
       'config.json': JSON.stringify({
         model_type: 'whisper',
+        architectures: ['WhisperForConditionalGeneration'],
         is_encoder_decoder: true,
         decoder_layers: 0,
         encoder_layers: 0,

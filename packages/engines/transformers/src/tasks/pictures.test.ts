@@ -4,7 +4,7 @@ import { isSomaError } from '@soma/core'
 import type { Tensor } from '@soma/spec'
 import sharp from 'sharp'
 import { near, text, texts, values, withModel } from '../test-engine.ts'
-import { captionModel, coloursModel, lampModel, matchingModel } from '../test-models.ts'
+import { captionModel, coloursModel, lampModel, matchingModel } from '../test-picture-models.ts'
 
 const image = (data: Uint8Array): Tensor => ({ name: 'image', dtype: 'uint8', shape: [data.byteLength], data: new Uint8Array(data) })
 
@@ -62,6 +62,13 @@ describe('pictures', () => {
       assert.equal(values(outputs, 'label')[0], 'green')
       near(values(outputs, 'score'), softmax([4, 0, 0]))
       near(values(await infer(await plain('#00ff00'), labels, text('template', 'red {}')), 'score'), softmax([4, 0, 0]))
+    })
+  })
+
+  it('are matched with each label for itself by models that were trained so', async () => {
+    await withModel(matchingModel('siglip'), async ({ infer }) => {
+      const outputs = await infer(await plain('#00ff00'), texts('labels', 'red', 'green'))
+      near(values(outputs, 'score'), [1 / (1 + Math.exp(-4)), 0.5])
     })
   })
 

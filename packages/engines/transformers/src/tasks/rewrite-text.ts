@@ -68,20 +68,30 @@ interface Translation {
   readonly target: string | undefined
 }
 
+interface Languages {
+  readonly src_lang: string | undefined
+  readonly tgt_lang: string | undefined
+  /** Set by the library: the token that the answer begins with. */
+  readonly forced_bos_token_id?: number
+}
+
 function encodeLanguages(tokens: Tokens, { what, text, source, target }: Translation): Encoded {
   const { tokenizer } = tokens
   if (!tokenizer._build_translation_inputs)
     throw unsupported(target === undefined ? 'source_language' : 'target_language', 'the model translates between two languages only')
-  const languages: { src_lang?: string | undefined; tgt_lang?: string | undefined; forced_bos_token_id?: number } = {
-    src_lang: source,
-    tgt_lang: target,
-  }
+  const build = tokenizer._build_translation_inputs.bind(tokenizer)
+  const home = tokens.tokenizer('', { return_tensor: false }).input_ids.map((id) => tokens.decode([id], { special: true }))
+  const languages: Languages = { src_lang: source, tgt_lang: target }
   try {
-    const { input_ids: ids } = tokenizer._build_translation_inputs(text, { return_tensor: false }, languages)
+    const { input_ids: ids } = build(text, { return_tensor: false }, languages)
+    // The library keeps the source language for all that comes after.
+    if (source !== undefined)
+      build('', { return_tensor: false }, { src_lang: home.find((mark) => tokenizer.language_codes?.includes(mark)), tgt_lang: target })
     return { sequence: tokens.checked(what, { ids, types: undefined }), first: languages.forced_bos_token_id }
   } catch (error) {
     if (isSomaError(error)) throw error
-    throw mismatch(target === undefined ? 'target_language' : 'source_language', 'languages that the model knows', messageOf(error))
+    const why = messageOf(error)
+    throw mismatch(why.startsWith('Source') ? 'source_language' : 'target_language', 'languages that the model knows', why)
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isSomaError } from '@soma/core'
+import type { Tensor } from '@soma/spec'
 import { ctx, near, text, texts, values, withModel } from '../test-engine.ts'
 import {
   answersModel,
@@ -8,6 +9,7 @@ import {
   inferenceModel,
   namesModel,
   phrasebookModel,
+  polyglotModel,
   rankingModel,
   sentimentModel,
   tagsModel,
@@ -176,6 +178,24 @@ describe('rewriting', () => {
     const config = { task_specific_params: { summarization: { prefix: 'hello ' } } }
     await withModel(phrasebookModel('summarization', config), async ({ infer }) => {
       assert.deepEqual(values(await infer(texts('text', 'le')), 'text'), ['bonjour le monde'])
+    })
+  })
+
+  it('translates between the languages that are asked for, and names those that a model does not know', async () => {
+    await withModel(polyglotModel(), async ({ infer }) => {
+      const into = async (target: string, ...more: Tensor[]) =>
+        values(await infer(texts('text', 'hello'), text('target_language', target), ...more), 'text')
+      assert.deepEqual(await into('fra_Latn'), ['bonjour'])
+      assert.deepEqual(await into('deu_Latn'), ['hallo'])
+      assert.deepEqual(await into('deu_Latn', text('source_language', 'spa_Latn')), [''])
+      assert.deepEqual(await into('deu_Latn'), ['hallo'])
+      await assert.rejects(
+        into('tlh_Latn'),
+        (error) =>
+          isSomaError(error, 'model/input-mismatch') &&
+          error.details['input'] === 'target_language' &&
+          /eng_Latn, spa_Latn/.test(error.message),
+      )
     })
   })
 
