@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Clock, Log, Rng } from '@soma/core'
 import type { Caller, Calls, Config, Handlers, HostFacts, Metric, Source } from '@soma/spec'
 import type { Store } from '@soma/store'
-import { type ChildSpawner, diskSpace } from '@soma/host'
+import { type ChildSpawner, type Pressure, diskSpace } from '@soma/host'
 import { createConvertHandler } from './convert/convert-model.ts'
 import { removeDrafts } from './convert/draft-folder.ts'
 import { createExchangeHandlers } from './exchange/create-exchange-handlers.ts'
@@ -32,6 +32,8 @@ export interface ModelsDeps {
   readonly log: Log
   /** The kernel's calls on behalf of a caller, for calls that are made of others. */
   readonly calls: (caller: Caller) => Calls
+  /** How engines step back for programs of the foreground; they do not when absent. */
+  readonly priorities?: NonNullable<RuntimeDeps['priorities']>
   /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
   readonly emit?: NonNullable<RuntimeDeps['emit']>
 }
@@ -43,6 +45,12 @@ export interface Models {
   processes(): ProcessStatus[]
   /** Numbers for scraping. */
   metrics(): Metric[]
+  /** Whether a model is on an accelerator now. */
+  usesAccelerators(): boolean
+  /** Memory is short, or is no longer. */
+  pressed(pressure: Pressure): void
+  /** A program of the foreground has begun, or has ended. */
+  foreground(isOn: boolean): Promise<void>
   /** Ends what an earlier daemon left behind. Call it once the store is open: from then on nobody else can have started engines. */
   start(): Promise<void>
   /** Fails what still waits or runs, ends every process, and lets unfinished installs put their things away. */
@@ -72,6 +80,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
       log,
       records: store.records,
       stateDirectory: join(store.directory, 'engine-state'),
+      ...(deps.priorities && { priorities: deps.priorities }),
       ...(emit && { emit }),
     },
     { ...config.models, ...(config.scrub === true && { scrub: true }) },
@@ -122,6 +131,9 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
     running: runtime,
     processes: () => runtime.processes(),
     metrics: () => runtime.metrics(),
+    usesAccelerators: () => runtime.host.usesAccelerators(),
+    pressed: (pressure) => runtime.host.pressed(pressure),
+    foreground: (isOn) => runtime.host.foreground(isOn),
     start: async () => {
       await children.reapOrphans()
       await removeDrafts(store)

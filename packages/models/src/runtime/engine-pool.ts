@@ -6,6 +6,8 @@ export interface PoolLimits {
   /** Processes kept started without a model, per engine in use. */
   readonly warmSpares: number
   readonly spareLingerMs: number
+  /** Told of each process that has begun. */
+  readonly started?: ((process: EngineProcess) => void) | undefined
 }
 
 /** The processes of one engine. */
@@ -83,6 +85,11 @@ export class EnginePool {
       this.#keep(shelf, this.#start(shelf, this.#stop.signal))
   }
 
+  /** Ends the spares: what waits for nobody takes memory. They are started anew with the next load. */
+  dropSpares(): void {
+    for (const shelf of this.#shelves.values()) this.#stopSpares(shelf)
+  }
+
   /** Ends every process. */
   async stop(): Promise<void> {
     this.#stop.abort(new SomaError('daemon/stopping', 'the daemon is stopping and starts no more engines'))
@@ -111,6 +118,7 @@ export class EnginePool {
 
   #watch(shelf: Shelf, process: EngineProcess): void {
     shelf.processes.add(process)
+    this.#limits.started?.(process)
     void process.ended.then(({ isFailure }) => {
       shelf.processes.delete(process)
       if (isFailure && process.model !== null) shelf.failures += 1
@@ -132,12 +140,14 @@ export class EnginePool {
     const isUsed = [...shelf.processes].some(({ model }) => model !== null)
     if (isUsed || shelf.spares.length === 0) return
     shelf.linger?.[Symbol.dispose]()
-    shelf.linger = this.#deps.clock.schedule(this.#limits.spareLingerMs, () => {
-      for (const spare of shelf.spares.splice(0))
-        void spare.then(
-          (process) => process.stop(),
-          () => undefined,
-        )
-    })
+    shelf.linger = this.#deps.clock.schedule(this.#limits.spareLingerMs, () => this.#stopSpares(shelf))
+  }
+
+  #stopSpares(shelf: Shelf): void {
+    for (const spare of shelf.spares.splice(0))
+      void spare.then(
+        (process) => process.stop(),
+        () => undefined,
+      )
   }
 }

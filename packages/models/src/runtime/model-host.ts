@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { type Clock, type Log, type Rng, SomaError } from '@soma/core'
-import type { ChildSpawner } from '@soma/host'
+import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
 import type { Config, EngineSupport, HostFacts, LoadOptions, MemoryEstimate, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
 import type { Records } from '@soma/store'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { whoRuns } from '../selection/who-runs.ts'
+import { AdaptivePlans } from './adaptive-plans.ts'
 import { Budgets } from './budgets.ts'
 import { EngineChoice } from './engine-choice.ts'
 import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
@@ -18,7 +19,7 @@ import { type Leaving, type ResidencyLimits, settingOf } from './residency-state
 import { parseResidency } from './residency-text.ts'
 import { Residency } from './residency.ts'
 import { RestartDelays } from './restart-delays.ts'
-import { threadsFor } from './threads.ts'
+import { StepBack } from './step-back.ts'
 import { whyLeft } from './why.ts'
 
 export interface RuntimeDeps {
@@ -33,6 +34,8 @@ export interface RuntimeDeps {
   readonly records?: Pick<Records, 'scan'>
   /** A private folder for what models write when they are parked; they write nothing when absent. */
   readonly stateDirectory?: string
+  /** How engines step back for programs of the foreground; they do not when absent. */
+  readonly priorities?: Pick<Priorities, 'lower' | 'restore'>
   /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
   readonly emit?: (event: Pick<SomaEvent, 'name' | 'resource' | 'data'>) => void
 }
@@ -63,6 +66,8 @@ export class ModelHost {
   readonly choice: EngineChoice
   readonly loader: ModelLoader
   readonly #budgets: Budgets
+  readonly #plans: AdaptivePlans
+  readonly #stepBack: StepBack | undefined
   readonly #deps: RuntimeDeps
   readonly #options: RuntimeOptions
   /** What each process has loaded. */
@@ -76,7 +81,13 @@ export class ModelHost {
     this.#options = options
     this.history = new History(clock)
     this.delays = new RestartDelays(deps)
-    this.pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, { warmSpares, spareLingerMs })
+    this.pool = new EnginePool({ spawn: deps.spawn, clock, log, times }, deps.engines, {
+      warmSpares,
+      spareLingerMs,
+      started: (process) => void this.#stepBack?.started(process),
+    })
+    this.#plans = new AdaptivePlans(clock)
+    this.#stepBack = deps.priorities && new StepBack({ priorities: deps.priorities, processes: () => this.pool.processes, log })
     const descriptors = deps.engines.map(({ descriptor }) => descriptor)
     this.choice = new EngineChoice(descriptors, hostFacts)
     this.loader = new ModelLoader({ registry, pool: this.pool, delays: this.delays, hostFacts, clock })
@@ -160,6 +171,7 @@ export class ModelHost {
   /** The model is gone, and with it what was set for it. */
   forget(name: string): void {
     this.settings.forget(name)
+    this.#plans.forget(name)
     this.residency.post({ type: 'forget', model: name })
     this.residency.post({ type: 'set', model: name, setting: null })
   }
@@ -175,8 +187,40 @@ export class ModelHost {
     this.#applyResidency(name, setting)
   }
 
+  /** A call of the model came. */
+  arrived(model: string): void {
+    this.#plans.observe(model)
+    if (this.residencyOf(model).mode === 'adaptive') this.residency.post({ type: 'plan', model, plan: this.#plans.afterCall(model) })
+  }
+
+  /** Whether a model is on an accelerator now. */
+  usesAccelerators(): boolean {
+    return this.pool.processes.some(({ device = 'cpu' }) => device !== 'cpu')
+  }
+
+  /** Memory is short outside our own books, or is no longer. */
+  pressed({ level, devices }: Pressure): void {
+    this.residency.refreshLimits()
+    const free = Object.fromEntries(devices.map(({ device, bytesToFree }) => [device, bytesToFree]))
+    this.residency.post({ type: 'pressure', isOn: level !== 'none', free })
+  }
+
+  /** A program of the foreground has begun, or has ended. */
+  async foreground(isOn: boolean): Promise<void> {
+    this.residency.post({ type: 'foreground', isOn })
+    if (isOn) this.pool.dropSpares()
+    await this.#stepBack?.set(isOn)
+  }
+
+  #planReturn(model: string): void {
+    if (this.residencyOf(model).mode !== 'adaptive') return
+    const { loadMs = 0 } = this.residency.state.known.get(model) ?? {}
+    this.residency.post({ type: 'plan', model, plan: this.#plans.whileAway(model, loadMs) })
+  }
+
   #applyResidency(model: string, setting: ResidencySetting): void {
     this.residency.post({ type: 'set', model, setting })
+    this.#planReturn(model)
   }
 
   #residencyDeps(doors: Doors): ConstructorParameters<typeof Residency<EngineProcess, PreparedModel>>[0] {
@@ -215,8 +259,9 @@ export class ModelHost {
   }
 
   #loadOptions({ settings, device }: ChosenModel): LoadOptions {
-    const busyThreads = this.pool.processes.filter(({ state }) => state === 'busy').length
-    const threads = this.#options.threads || threadsFor(this.#deps.hostFacts(), { busyThreads })
+    const busy = this.pool.processes.filter(({ state }) => state === 'busy')
+    const own = busy.reduce((sum, process) => sum + this.loader.threadsOf(process), 0)
+    const threads = this.#options.threads || computeThreads(this.#deps.hostFacts(), own)
     return { threads, settings, ...(device !== undefined && { device }), ...(this.#options.scrub && { scrub: true }) }
   }
 
@@ -224,6 +269,7 @@ export class ModelHost {
     const reason = leaving?.reason ?? 'ended'
     this.history.note(name, leaving?.to === 'park' ? 'parked' : leaving ? 'unloaded' : 'ended', whyLeft(leaving, this.residencyOf(name)))
     this.#happened('model.unloaded', name, { reason })
+    this.#planReturn(name)
   }
 
   #stateDirectory(name: string): string | undefined {

@@ -145,6 +145,11 @@ export class ModelLoader {
     return { memory: process.rssBytes }
   }
 
+  /** CPU threads that it may use. */
+  threadsOf(process: EngineProcess): number {
+    return this.#loads.get(process)?.options.threads ?? 1
+  }
+
   async measure(process: EngineProcess, waits: Waits): Promise<Bytes> {
     // One that computes on its only thread answers when it is done; what the system says of it must do then.
     if (process.state === 'busy') return { memory: process.rssBytes }

@@ -310,6 +310,7 @@ export class Runtime implements Running {
     const { clock } = this.#deps
     const { name } = model
     this.host.dropStale(model)
+    this.host.arrived(name)
     const beganAt = clock.monotonic()
     const deadline = startCall(clock, name, options)
     const waits = { signal: deadline.signal }

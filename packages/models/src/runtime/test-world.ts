@@ -21,7 +21,7 @@ import { type CallContext, type EngineDescriptor, type HostFacts, type ModelPack
 import { layOut } from '@soma/testkit/engine'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { EngineEntry } from './engine-connection.ts'
-import type { RuntimeOptions } from './model-host.ts'
+import type { RuntimeDeps, RuntimeOptions } from './model-host.ts'
 import { Runtime } from './runtime.ts'
 
 /** A model for the echo engine: how it behaves, see the engine's options. */
@@ -60,6 +60,7 @@ export function scriptEngine(id: string, script: string, more: Partial<EngineDes
 export interface WorldOptions extends Partial<RuntimeOptions> {
   readonly engines?: readonly EngineEntry[]
   readonly memoryAvailableBytes?: number
+  readonly priorities?: RuntimeDeps['priorities']
 }
 
 /** A runtime with real engine processes and a registry of echo models. */
@@ -93,6 +94,7 @@ export class World implements AsyncDisposable {
         clock: systemClock,
         rng: createSeededRng(1),
         log,
+        ...(options.priorities && { priorities: options.priorities }),
         emit: ({ name, resource }) => this.events.push(`${name} ${resource}`),
       },
       {
