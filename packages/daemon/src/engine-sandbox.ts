@@ -11,7 +11,7 @@ export function engineSandbox({ config, paths, env }: Pick<SomaOptions, 'config'
   const laidOut = join(paths.data, 'run', 'packages')
   const pythons = [join(paths.data, 'python'), ...(config.engines.python === '' ? [] : [installationOf(config.engines.python)])]
   const readOnly = [installationOf(process.execPath), ownRoot(), ...pythons, laidOut]
-  return createSandbox({ readOnly, writable: [join(paths.data, 'run', 'drafts')], made: [laidOut] }, env)
+  return createSandbox({ readOnly, writable: [join(paths.data, 'run', 'drafts'), join(paths.data, 'engine-state')], made: [laidOut] }, env)
 }
 
 /** A program with its libraries, where it is installed as `<prefix>/bin/<program>`; else the folder that it is in. */

@@ -6,6 +6,7 @@ import { SomaError, errorCodes, toSomaError } from '@soma/core'
 import { createHostLog, openLogFile, readConfig, somaPaths, systemClock } from '@soma/host'
 import { type Config, ConfigSchema } from '@soma/spec'
 import { createSoma } from './create-soma.ts'
+import { hardenedStart } from './hardened-start.ts'
 
 // Tensors are large and short-lived. Counted towards V8's own limit, they are collected in time instead of by forced full
 // collections: 47 of these became 12 in 100 calls of 4 MB, and the daemon's CPU time per call half.
@@ -25,6 +26,12 @@ async function main(): Promise<void> {
   })
   const paths = somaPaths()
   const config = configuration(paths.configFile, values)
+  const { platform, execPath, execArgv, argv, env } = process
+  const hardened = hardenedStart(config, { platform, execPath, execArgv, args: argv.slice(1), env })
+  // Takes this process's place: same pid, same streams.
+  if (hardened && process.execve) process.execve(hardened.file, hardened.args, hardened.env)
+  // Small buffers are pieces of larger ones otherwise, which stay as long as any piece is in use.
+  if (config.engines.scrub) Buffer.poolSize = 0
   const output = values['log-file'] === undefined ? undefined : openLogFile(values['log-file'])
   const log = createHostLog({ ...config.log, clock: systemClock, ...(output && { output }) })
   // From the beginning: a signal that comes while it starts must not end it half-way.
