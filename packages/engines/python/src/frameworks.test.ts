@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Tensor, decodeValues, encodeValues } from '@soma/spec'
+import { type Tensor, decodeValues, encodeValues, smiMethods } from '@soma/spec'
 import { EngineUnderTest, type FixtureFiles, type ModelFixture, layOut } from '@soma/testkit/engine'
 import { frameworkModels, testPython } from './test-models.ts'
 
@@ -59,7 +59,7 @@ for (const [name, { needs, folder, input = 'x', output = 'y', ...fixture }] of O
 }
 
 test(
-  'weights and a configuration are run by Transformers, and give what that gives',
+  'weights and a configuration are run by Transformers, give what that gives, and become ONNX',
   { skip: why['torch'] || why['transformers'] || false },
   async () => {
     const own = Object.entries(files).filter(([path]) => path.startsWith('bert/') && !path.endsWith('.bin'))
@@ -79,6 +79,11 @@ test(
     const expected = decodeValues('float32', files['bert/logits.bin'] as Uint8Array) as number[]
     for (const [index, value] of decodeValues('float32', logits?.data ?? new Uint8Array()).entries())
       assert.ok(Math.abs((value as number) - (expected[index] ?? NaN)) < 1e-6, `${value} is not ${expected[index]}`)
+    await using target = await layOut({ ...model, files: {}, roles: {} })
+    const request = { package: laid.pkg, to: 'onnx', directory: target.pkg.directory, settings: {} }
+    const converted = smiMethods.convert.output.parse(await engine.askRaw('convert', request))
+    assert.deepEqual(converted.files, ['model.onnx'])
+    assert.match(converted.notes.join(), /were not compared|differ by \S+e-\d+ at most on 2 examples/)
   },
 )
 

@@ -29,6 +29,8 @@ const quiet = {
   HF_HUB_OFFLINE: '1',
   TRANSFORMERS_OFFLINE: '1',
   HF_HUB_DISABLE_TELEMETRY: '1',
+  HF_HUB_DISABLE_PROGRESS_BARS: '1',
+  TRANSFORMERS_VERBOSITY: 'error',
   TF_CPP_MIN_LOG_LEVEL: '2',
   KERAS_HOME: '/nonexistent',
   // Every file that PyTorch unpickles holds weights and nothing else, whatever a library asks for.

@@ -142,7 +142,7 @@ void describe('TorchScript', { skip }, () => {
       )
       assert.match(
         await refusal(engine.askRaw('convert', { ...request, to: 'gguf' }), 'model/unsupported'),
-        /converts torchscript into onnx/,
+        /converts torchscript and safetensors into onnx/,
       )
     } finally {
       await rm(directory, { recursive: true, force: true })

@@ -20,6 +20,8 @@ LOADERS = {
     "keras": ("keras_model", ["keras"]),
     "jax-export": ("jax_export", ["jax"]),
 }
+#: What `convert` takes.
+CONVERTED = ("torchscript", "safetensors")
 #: Memory per byte of weights on disk: the weights once, and a quarter for activations and what operators prepare.
 WEIGHT_FACTOR = 1.25
 
@@ -51,9 +53,9 @@ class PythonEngine(Engine):
         return loader(package.format).load(package, options, settings)
 
     def convert(self, package: Package, to: str, directory: str, settings: dict[str, Any], ctx: Context) -> Any:
-        if to not in self.descriptor["converts"] or package.format != "torchscript":
-            wanted = f"{package.format} into {to}"
-            message = f"the python engine does not convert {wanted}; it converts torchscript into {', '.join(self.descriptor['converts'])}"
+        if to not in self.descriptor["converts"] or package.format not in CONVERTED:
+            into = ", ".join(self.descriptor["converts"])
+            message = f"the python engine does not convert {package.format} into {to}; it converts {' and '.join(CONVERTED)} into {into}"
             raise SomaError("model/unsupported", message, {"format": package.format, "to": to})
         return loader(package.format, "onnx_export").convert(package, directory, settings, ctx)
 

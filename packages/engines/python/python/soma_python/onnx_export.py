@@ -1,4 +1,4 @@
-"""TorchScript written as ONNX, and held against what PyTorch computes."""
+"""PyTorch's models written as ONNX, and held against what PyTorch computes."""
 
 from __future__ import annotations
 
@@ -29,33 +29,58 @@ class Plan:
     specs: list[TensorSpec]
     outputs: list[str]
     opset: int
-    #: Whether inputs are left out.
+    #: Whether it is called with names, and with some of them only: then it is traced as it is called.
     partial: bool
     notes: list[str]
 
 
 def convert(package: Package, directory: str, settings: dict[str, Any], ctx: Context) -> Events:
     yield {"stage": "loading the model"}
-    module = open_module(package)
-    plan = read_plan(module, settings)
+    module, plan = open_transformer(package, settings) if package.format == "safetensors" else open_script(package, settings)
     ctx.check()
     yield {"stage": "running it on examples"}
     first, second = (examples(plan.specs, size) for size in SIZES)
-    answers = run(module, first, plan)
-    axes = free_axes(plan, answers, try_run(module, second, plan))
+    runs = [(first, run(module, first, plan))]
+    others = try_run(module, second, plan)
+    if others is not None:
+        runs.append((second, others))
+    axes = free_axes(plan, runs[0][1], others)
     ctx.check()
     yield {"stage": f"writing ONNX, opset {plan.opset}"}
     path = os.path.join(directory, "model.onnx")
     export(module, path, plan, first, axes)
     ctx.check()
     yield {"stage": "comparing the outputs of both"}
-    plan.notes.append(compare(path, plan, first, answers))
+    plan.notes.append(compare(path, plan, runs))
     return {"files": sorted(os.listdir(directory)), "notes": plan.notes}
 
 
+def open_script(package: Package, settings: dict[str, Any]) -> tuple[Any, Plan]:
+    module = open_module(package)
+    return module, read_plan(module, settings)
+
+
+def open_transformer(package: Package, settings: dict[str, Any]) -> tuple[Any, Plan]:
+    """All that it takes is an input, the optional ones too: what it would make up for them, it would make up for the example's sizes."""
+    from . import transformer
+
+    known, opset = read_settings(settings)
+    model = transformer.open_model(package, known, "cpu")
+    signature = transformer.read_signature(model, known)
+    specs = [with_shape(spec, example_shapes(settings).get(spec.name)) for spec in signature.inputs]
+    plan = Plan(specs, [spec.name for spec in signature.outputs], opset, True, [])
+    return transformer.Tensors(model), plan
+
+
+def read_settings(settings: dict[str, Any]) -> tuple[Settings, int]:
+    opset = settings.get("opset", OPSET)
+    if type(opset) is not int:
+        raise invalid("opset is a whole number")
+    return Settings.read({name: value for name, value in settings.items() if name not in ("exampleShapes", "opset")}), opset
+
+
 def read_plan(module: Any, settings: dict[str, Any]) -> Plan:
-    own = {name: value for name, value in settings.items() if name not in ("exampleShapes", "opset")}
-    known = Settings.read(own)
+    known, opset = read_settings(settings)
     signature, plain = read_signature(module, known)
     notes = []
     specs = []
@@ -70,9 +95,6 @@ def read_plan(module: Any, settings: dict[str, Any]) -> Plan:
     unknown = shapes.keys() - {spec.name for spec in specs}
     if unknown:
         raise invalid(f'exampleShapes names "{sorted(unknown)[0]}", which is no input that is converted')
-    opset = settings.get("opset", OPSET)
-    if type(opset) is not int:
-        raise invalid("opset is a whole number")
     return Plan(specs, [spec.name for spec in signature.outputs], opset, bool(notes), notes)
 
 
@@ -143,7 +165,7 @@ def free_axes(plan: Plan, first: dict[str, Any], second: dict[str, Any] | None) 
 def export(module: Any, path: str, plan: Plan, inputs: list[Any], axes: dict[str, dict[int, str]]) -> None:
     # The exporter of newer versions takes no TorchScript.
     if plan.partial:
-        module = without_optional(module, plan, inputs)
+        module = traced(module, plan, inputs)
     extra = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     try:
         torch.onnx.export(
@@ -174,24 +196,34 @@ class Bound(torch.nn.Module):
         self.outputs = plan.outputs
 
     def forward(self, *inputs: Any) -> Any:
-        return tuple(flatten(self.module(**dict(zip(self.names, inputs))), self.outputs).values())
+        answers = flatten(self.module(**dict(zip(self.names, inputs))), self.outputs)
+        return tuple(answers[name] for name in self.outputs)
 
 
-def without_optional(module: Any, plan: Plan, inputs: list[Any]) -> Any:
+def traced(module: Any, plan: Plan, inputs: list[Any]) -> Any:
     """The exporter wants every input of a script; a trace has only those that were given. What is inside stays the script that it is."""
     return torch.jit.trace(Bound(module, plan), tuple(inputs), check_trace=False)
 
 
-def compare(path: str, plan: Plan, inputs: list[Any], expected: dict[str, Any]) -> str:
+def compare(path: str, plan: Plan, runs: list[tuple[list[Any], dict[str, Any]]]) -> str:
+    """On every example, because what was written may have the sizes of the first one in it."""
     if frameworks.version("onnxruntime") is None:
         return f"The outputs were not compared: {frameworks.remedy('onnxruntime')} makes that possible."
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    feeds = {spec.name: value.numpy() for spec, value in zip(plan.specs, inputs)}
-    answers = dict(zip(plan.outputs, session.run(plan.outputs, feeds)))
-    largest = max((difference(torch.from_numpy(answers[name]), value) for name, value in expected.items()), default=0.0)
-    return f"The outputs of both differ by {largest:.2g} at most on an example, in onnxruntime {onnxruntime.__version__}."
+    taken = {value.name for value in session.get_inputs()}
+    largest = 0.0
+    for inputs, expected in runs:
+        feeds = {spec.name: value.numpy() for spec, value in zip(plan.specs, inputs) if spec.name in taken}
+        try:
+            answers = dict(zip(plan.outputs, session.run(plan.outputs, feeds)))
+        except Exception as error:
+            shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+            raise SomaError("model/unsupported", f"what PyTorch wrote does not run on {shapes}, which the model itself does: {error}") from error
+        largest = max([largest, *(difference(torch.from_numpy(answers[name]), expected[name]) for name in plan.outputs)])
+    many = f"{len(runs)} examples" if len(runs) > 1 else "an example"
+    return f"The outputs of both differ by {largest:.2g} at most on {many}, in onnxruntime {onnxruntime.__version__}."
 
 
 def difference(one: Any, other: Any) -> float:

@@ -29,9 +29,14 @@ FORWARD = {
 
 
 def load(package: Package, options: LoadOptions, settings: Settings) -> TorchModel:
+    device = prepare(options)
+    model = open_model(package, settings, devices.torch_name(device))
+    return TorchModel(Tensors(model).answer, read_signature(model, settings), device)
+
+
+def open_model(package: Package, settings: Settings, device: str) -> Any:
     if not has_configuration(package):
         raise missing_configuration(package)
-    device = prepare(options)
     folder = os.path.dirname(os.path.join(package.directory, package.file("model").path))
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -44,13 +49,22 @@ def load(package: Package, options: LoadOptions, settings: Settings) -> TorchMod
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise load_failed(package.file("model").path, str(error)) from error
-    model = model.to(devices.torch_name(device)).eval()
+    return model.to(device).eval()
 
-    def run(values: dict[str, Any]) -> Any:
-        answer = model(**values, return_dict=True)
+
+class Tensors(torch.nn.Module):
+    """A model whose answers are its tensors by name; caches and the like are left out."""
+
+    def __init__(self, model: Any):
+        super().__init__()
+        self.model = model
+
+    def forward(self, **values: Any) -> dict[str, Any]:
+        answer = self.model(**values, return_dict=True)
         return {key: value for key, value in answer.items() if isinstance(value, torch.Tensor)}
 
-    return TorchModel(run, read_signature(model, settings), device)
+    def answer(self, values: dict[str, Any]) -> dict[str, Any]:
+        return self(**values)
 
 
 def class_of(config: Any) -> Any:
