@@ -21,7 +21,7 @@ export const WAITING_CALLS_MAX = 32
 /** Bytes of a list of tokens or words; those of the largest multilingual models have 1 MB, dictionaries 10. */
 export const TEXT_FILE_BYTES_MAX = 64 * 1024 * 1024
 /** For the estimate, as measured: the process with the library; what a loaded model takes for a byte of its files. */
-export const PROCESS_BYTES = 110e6
-export const FILE_FACTOR = 1.6
+export const PROCESS_BYTES = 140e6
+export const FILE_FACTOR = 2.5
 /** Speakers of a voice: the largest sets have 904 (LibriTTS) and 8,000. */
 export const SPEAKERS_MAX = 100_000

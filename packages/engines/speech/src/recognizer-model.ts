@@ -14,6 +14,7 @@ import { floats, readSound, soundInputs } from './inputs.ts'
 import { SPEECH_SAMPLE_RATE } from './limits.ts'
 import type { Recognizer } from './recognizer.ts'
 import { type RunDeps, SpeechModel } from './run.ts'
+import type { Turn } from './turns.ts'
 import type { Detector, Stretch } from './vad.ts'
 import { windowsOf } from './windows.ts'
 
@@ -42,12 +43,12 @@ export class RecognizerModel extends SpeechModel {
   }
 
   async *transcribe(request: TranscribeRequest, ctx: EngineContext): AsyncGenerator<TranscribeEvent, TranscribeResult, void> {
-    using _turn = await this.turn(ctx)
+    using turn = await this.turn(ctx)
     const parts = defined(this.#parts, 'the model is loaded')
     parts.recognizer.begin(request)
     const { samples } = await decodeAudio(request.audio, { sampleRate: SPEECH_SAMPLE_RATE, signal: ctx.signal })
     let language: string | null = request.language ?? null
-    for await (const heard of hear(parts, samples, ctx.signal)) {
+    for await (const heard of hear(parts, samples, { turn, signal: ctx.signal })) {
       language ??= heard.language
       yield { segment: heard.segment }
     }
@@ -55,12 +56,12 @@ export class RecognizerModel extends SpeechModel {
   }
 
   protected async tensors(inputs: readonly Tensor[], ctx: EngineContext): Promise<readonly Tensor[]> {
-    using _turn = await this.turn(ctx)
+    using turn = await this.turn(ctx)
     const parts = defined(this.#parts, 'the model is loaded')
     parts.recognizer.begin({ translate: false })
     const samples = await readSound(inputs, ctx.signal)
     const segments: Segment[] = []
-    for await (const { segment } of hear(parts, samples, ctx.signal)) segments.push(segment)
+    for await (const { segment } of hear(parts, samples, { turn, signal: ctx.signal })) segments.push(segment)
     const text = encodeStrings(segments.map((segment) => segment.text))
     return [
       { name: 'text', dtype: 'string', shape: [segments.length], data: text },
@@ -89,14 +90,14 @@ interface HeardSegment {
 async function* hear(
   { recognizer, detector, windowSeconds }: RecognizerParts,
   samples: Float32Array,
-  signal: AbortSignal,
+  { turn, signal }: { readonly turn: Turn; readonly signal: AbortSignal },
 ): AsyncGenerator<HeardSegment, void, void> {
   const stretches: AsyncIterable<Stretch> | Iterable<Stretch> = detector
     ? detector.speech(samples, signal)
     : windowsOf(samples, windowSeconds)
   for await (const { start, end } of stretches) {
     throwIfAborted(signal)
-    const { text, language } = await recognizer.hear(samples.slice(start, end), signal)
+    const { text, language } = await turn.native(recognizer.hear(samples.slice(start, end), signal), signal)
     if (text === '') continue
     yield { segment: { startSeconds: start / SPEECH_SAMPLE_RATE, endSeconds: end / SPEECH_SAMPLE_RATE, text }, language }
   }

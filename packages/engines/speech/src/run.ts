@@ -1,6 +1,6 @@
 import { assert } from '@soma/core'
 import type { EngineContext, InferRequest, InferResponse, LoadedModel, MemoryUsage, Signature, Tensor } from '@soma/spec'
-import { Turns } from './turns.ts'
+import { type Turn, Turns } from './turns.ts'
 
 export interface RunDeps {
   /** Resident bytes of this process. */
@@ -30,7 +30,7 @@ export abstract class SpeechModel implements LoadedModel {
   }
 
   /** Waits for the model to be free. */
-  protected async turn({ signal }: EngineContext): Promise<Disposable> {
+  protected async turn({ signal }: EngineContext): Promise<Turn> {
     const turn = await this.turns.take(signal)
     assert(!this.#disposed, 'no call after the model was given back')
     return turn

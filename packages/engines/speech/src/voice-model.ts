@@ -33,11 +33,11 @@ export class VoiceModel extends SpeechModel {
   }
 
   async *synthesize(request: SynthesizeRequest, ctx: EngineContext): AsyncGenerator<SynthesizeEvent, SynthesizeResult, void> {
-    using _turn = await this.turn(ctx)
+    using turn = await this.turn(ctx)
     const voice = defined(this.#voice, 'the model is loaded')
     const { sampleRate } = voice
     let length = 0
-    for await (const samples of voice.speak(request.text, request, ctx.signal)) {
+    for await (const samples of voice.speak(request.text, request, { turn, signal: ctx.signal })) {
       length += samples.length
       yield { samples: floats('samples', samples), sampleRate }
     }
@@ -47,11 +47,15 @@ export class VoiceModel extends SpeechModel {
   protected async tensors(inputs: readonly Tensor[], ctx: EngineContext): Promise<readonly Tensor[]> {
     const speed = numberOf(inputs, 'speed') ?? 1
     if (speed < 0.25 || speed > 4) throw mismatch('speed', '0.25 to 4', String(speed))
-    using _turn = await this.turn(ctx)
+    using turn = await this.turn(ctx)
     const voice = defined(this.#voice, 'the model is loaded')
     const { sampleRate } = voice
     const pieces: Float32Array[] = []
-    for await (const samples of voice.speak(textOf(inputs, 'text') ?? '', { voice: textOf(inputs, 'voice'), speed }, ctx.signal))
+    for await (const samples of voice.speak(
+      textOf(inputs, 'text') ?? '',
+      { voice: textOf(inputs, 'voice'), speed },
+      { turn, signal: ctx.signal },
+    ))
       pieces.push(samples)
     const rate = new Uint8Array(Int32Array.of(sampleRate).buffer)
     return [floats('samples', joined(pieces)), { name: 'sample_rate', dtype: 'int32', shape: [1], data: rate }]

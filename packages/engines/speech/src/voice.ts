@@ -3,6 +3,7 @@ import type { OfflineTts } from 'sherpa-onnx-node'
 import { messageOf, unsupported } from './errors.ts'
 import { sentencesOf } from './sentences.ts'
 import type { Sherpa } from './sherpa.ts'
+import type { Turn } from './turns.ts'
 import type { VoiceKind } from './voice-kinds.ts'
 
 export interface SpeakOptions {
@@ -11,12 +12,17 @@ export interface SpeakOptions {
   readonly speed: number
 }
 
+export interface SpeakCall {
+  readonly turn: Turn
+  readonly signal: AbortSignal
+}
+
 /** Turns text into sound, a sentence at a time. */
 export interface Voice {
   /** Hertz. */
   readonly sampleRate: number
   /** @throws {SomaError} `model/unsupported` naming a voice that there is not. */
-  speak(text: string, options: SpeakOptions, signal: AbortSignal): AsyncGenerator<Float32Array, void, void>
+  speak(text: string, options: SpeakOptions, call: SpeakCall): AsyncGenerator<Float32Array, void, void>
 }
 
 /** @throws what the library threw. */
@@ -24,20 +30,20 @@ export async function loadVoice(sherpa: Sherpa, kind: VoiceKind, threads: number
   const tts = await sherpa.OfflineTts.createAsync({ model: { ...kind.model, numThreads: threads, provider: 'cpu' }, maxNumSentences: 1 })
   return {
     sampleRate: tts.sampleRate,
-    speak: (text, options, signal) => speak(tts, { text, sid: speakerOf(tts, kind, options.voice), speed: options.speed }, signal),
+    speak: (text, options, call) => speak(tts, { text, sid: speakerOf(tts, kind, options.voice), speed: options.speed }, call),
   }
 }
 
 async function* speak(
   tts: OfflineTts,
   { text, sid, speed }: { readonly text: string; readonly sid: number; readonly speed: number },
-  signal: AbortSignal,
+  { turn, signal }: SpeakCall,
 ): AsyncGenerator<Float32Array, void, void> {
   for (const sentence of sentencesOf(text)) {
     throwIfAborted(signal)
     const onProgress = (): 0 | 1 => (signal.aborted ? 0 : 1)
-    const sound = await tts.generateAsync({ text: sentence, sid, speed, enableExternalBuffer: false, onProgress }).catch(soundless)
-    throwIfAborted(signal)
+    const spoken = tts.generateAsync({ text: sentence, sid, speed, enableExternalBuffer: false, onProgress }).catch(soundless)
+    const sound = await turn.native(spoken, signal)
     if (sound && sound.samples.length > 0) yield sound.samples
   }
 }
