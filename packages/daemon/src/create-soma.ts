@@ -4,6 +4,7 @@ import { createIpcFace } from '@soma/api-ipc'
 import { createOpenAiTranslator } from '@soma/api-openai'
 import {
   type Hardware,
+  type MachineReader,
   createChildSpawner,
   createHardware,
   createHttpFetch,
@@ -19,19 +20,23 @@ import {
 } from '@soma/host'
 import { type Kernel, createCalls, createKernel } from '@soma/kernel'
 import { type Models, createModels } from '@soma/models'
-import type { CallOutput } from '@soma/spec'
+import type { CallOutput, Config } from '@soma/spec'
 import { type Store, openStore } from '@soma/store'
 import { createEditionHandlers } from './edition-handlers.ts'
 import { engineSandbox } from './engine-sandbox.ts'
 import { builtInEngines } from './engines.ts'
 import { InstallSettings } from './install-settings.ts'
+import { forgetAfterCalls } from './forget.ts'
+import { forgetfulEnvironment } from './hardened-start.ts'
 import { daemonMetrics } from './metrics.ts'
 import { DRAIN_MS, type SomaOptions } from './options.ts'
 import { withRemotePolicy } from './remote-policy.ts'
 import { formatsOfHubs, withPython } from './python.ts'
 import { allSources } from './sources.ts'
 import { createSystemHandlers } from './system-handlers.ts'
+import { ReadBuffer } from './read-buffer.ts'
 import { type UserSourceFile, importUserSources } from './user-sources.ts'
+import { enginePriorities, startWatchers } from './watchers.ts'
 
 /** A running daemon. */
 export interface Soma {
@@ -80,15 +85,22 @@ class Daemon implements Soma {
   readonly #faces: readonly Face[]
   readonly #http: AsyncDisposable
   readonly #hardware: Hardware
+  readonly #machine: MachineReader
+  #watchers: Disposable | undefined
+  #forgetting: Disposable | undefined
+  /** Unlike most settings these may change while the daemon runs. */
+  #foreground: Config['foreground']
   readonly #over = Promise.withResolvers<void>()
   #stopping = false
 
   constructor(options: SomaOptions, store: Store, userSources: readonly UserSourceFile[]) {
     const { paths, config, env, log } = options
     this.#options = options
+    this.#foreground = config.foreground
     this.#store = store
     this.stopped = this.#over.promise
-    this.#hardware = createHardware({ machine: readThisMachine(env), clock })
+    this.#machine = readThisMachine(env)
+    this.#hardware = createHardware({ machine: this.#machine, clock })
     const install = new InstallSettings(config.install, env)
     const direct = createHttpFetch({ env, log, clock, userAgent: `soma/${VERSION}` })
     const mirrored = createMirroredFetch({ fetch: direct, clock, log }, () => install.now.mirrors)
@@ -99,6 +111,7 @@ class Daemon implements Soma {
       // Without a network they could only fail.
       ({ descriptor }) => !sandbox || descriptor.remote !== true,
     )
+    const forgetful = forgetfulEnvironment(config)
     const formats = formatsOfHubs(engines)
     this.#models = createModels(
       {
@@ -108,14 +121,19 @@ class Daemon implements Soma {
         log,
         hostFacts: () => this.#hardware.facts(),
         ...allSources({ fetch, clock, rng, log, env, memoryBytes: this.#hardware.facts().memoryBytes, formats }, userSources),
-        engines,
+        engines: engines.map((engine) => ({ ...engine, env: { ...engine.env, ...forgetful } })),
         children: createChildSpawner({ clock, log, env, directory: `${paths.run}/processes`, sandbox }),
         calls: (caller) => createCalls(this.kernel, caller),
         emit: (event) => this.kernel.emit(event),
+        priorities: enginePriorities(this.#machine),
       },
-      { models: config.models, install: () => install.now },
+      { models: config.models, scrub: config.engines.scrub, install: () => install.now },
     )
-    const configured = (): void => install.change(readConfig(paths.configFile).install)
+    const configured = (): void => {
+      const changed = readConfig(paths.configFile)
+      install.change(changed.install)
+      this.#foreground = changed.foreground
+    }
     const system = createSystemHandlers({
       clock,
       options,
@@ -139,8 +157,38 @@ class Daemon implements Soma {
     await Promise.all([this.#hardware.look(), this.#models.start()])
     for (const face of this.#faces) this.faces.push({ kind: face.kind, ...(await face.start()) })
     this.kernel.note('system.started')
-    const { paths } = this.#options
+    const { paths, config } = this.#options
+    if (config.engines.scrub) this.#forgetting = this.#forget()
+    this.#watchers = this.#watch()
     writeDaemonFile(paths.daemonFile, { pid: process.pid, version: VERSION, startedAt: clock.now(), faces: this.faces })
+  }
+
+  #forget(): Disposable {
+    using stack = new DisposableStack()
+    const { paths, log } = this.#options
+    const buffer = stack.use(new ReadBuffer(`${paths.run}/forget.sock`))
+    const { gc } = globalThis
+    const collect =
+      gc &&
+      ((): void => {
+        // Of this kind also what V8 keeps because it may be wanted again: compiled code with its strings, results of searches.
+        gc({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+      })
+    stack.use(forgetAfterCalls({ clock, log, calls: () => this.kernel.stats(), collect, overwrite: () => buffer.overwrite() }))
+    return stack.move()
+  }
+
+  #watch(): Disposable {
+    const { log } = this.#options
+    return startWatchers({
+      clock,
+      log,
+      machine: this.#machine,
+      hardware: this.#hardware,
+      models: this.#models,
+      settings: () => this.#foreground,
+      usesAccelerators: () => this.#models.usesAccelerators(),
+    })
   }
 
   async stop({ drainMs = DRAIN_MS }: { readonly drainMs?: number } = {}): Promise<void> {
@@ -155,7 +203,9 @@ class Daemon implements Soma {
     return [
       () => removeDaemonFile(this.#options.paths.daemonFile, process.pid),
       () => Promise.all([this.kernel.drain({ drainMs }), ...this.#faces.map((face) => this.#quietly(() => face.stop({ drainMs })))]),
+      () => this.#watchers?.[Symbol.dispose](),
       () => this.#models.stop(),
+      () => this.#forgetting?.[Symbol.dispose](),
       () => this.kernel.stop(),
       () => this.#http[Symbol.asyncDispose](),
       () => this.#store[Symbol.dispose](),

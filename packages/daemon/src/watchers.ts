@@ -21,7 +21,8 @@ export interface WatchersDeps {
   readonly machine: MachineReader
   readonly hardware: Hardware
   readonly models: Pick<Models, 'pressed' | 'foreground'>
-  readonly settings: Config['foreground']
+  /** As they are now: they may change at any time. */
+  readonly settings: () => Config['foreground']
   /** Whether models are on accelerators now: only then their memory is looked at. */
   readonly usesAccelerators: () => boolean
 }
@@ -42,7 +43,7 @@ export function startWatchers(deps: WatchersDeps): Disposable {
   const foreground = createForegroundWatcher({
     clock,
     log,
-    settings: () => settings,
+    settings,
     processes: () => list.look(),
     gameModeClients: () => gameModeClients(machine),
     onChange: (now) => void tell(deps, now),
