@@ -1,18 +1,18 @@
-import { engineCompliance } from '@soma/testkit/engine'
+import { modelCompliance } from '@soma/testkit/engine'
 import { descriptor } from './index.ts'
 import { encoder, ranker } from './test-encoder.ts'
 
 const main = new URL('main.ts', import.meta.url)
 const tooLong = 'the small old cat sleeps '.repeat(80)
 
-engineCompliance({
+modelCompliance({
   main,
   descriptor,
   model: encoder.fixture,
   embed: { texts: ['the cat sleeps', 'the cat sleeps', 'a red ship sails'], dimensions: encoder.dimensions, tooLong },
 })
 
-engineCompliance({
+modelCompliance({
   main,
   descriptor,
   model: ranker.fixture,

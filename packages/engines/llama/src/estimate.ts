@@ -25,7 +25,7 @@ export async function readHeader(runtime: Runtime, pkg: ModelPackage, options: L
   const library = await runtime.library()
   // By its path in the package's folder: the other parts of a model in several files are looked for beside it.
   const insights = await readInsights(library, llama, findFile(pkg, path))
-  return { library, llama, settings, path, insights, plan: await planLoad(library, pkg, { insights, settings, gpu }) }
+  return { library, llama, settings, path, insights, plan: planLoad(library, pkg, { insights, settings, gpu }) }
 }
 
 export async function readInsights(library: Library, llama: Llama, path: string): Promise<GgufInsights> {

@@ -31,7 +31,7 @@ export interface PlanInput {
 }
 
 /** @throws {SomaError} `model/unsupported` naming a setting that this model or use has no place for. */
-export async function planLoad(library: Library, pkg: ModelPackage, input: PlanInput): Promise<Plan> {
+export function planLoad(library: Library, pkg: ModelPackage, input: PlanInput): Plan {
   const { insights, settings, gpu } = input
   const use = settings.use ?? useOf(insights.ggufFileInfo, pkg.task)
   if (use !== 'generate') refuseForTexts(use, settings)
@@ -48,16 +48,27 @@ export async function planLoad(library: Library, pkg: ModelPackage, input: PlanI
     kvType: library.GgmlType[settings.kvCacheType.toUpperCase() as keyof typeof GgmlType],
     flashAttention: settings.flashAttention ?? 'auto',
   }
-  return use === 'generate' ? { ...plan, sequences: settings.sequences ?? (await defaultSequences(insights, plan)) } : plan
+  return use === 'generate' ? { ...plan, sequences: settings.sequences ?? defaultSequences(insights, plan) } : plan
 }
 
-/** As many as their caches stay small beside the weights. */
-async function defaultSequences(insights: GgufInsights, plan: Plan): Promise<number> {
+/** As many as their caches stay small beside the weights; by a formula, because asking llama.cpp costs as much as loading a vocabulary. */
+function defaultSequences(insights: GgufInsights, plan: Plan): number {
   const bytesMax = Math.max(CACHE_BYTES_DEFAULT, insights.modelSize / 2)
-  const total = ({ cpuRam, gpuVram }: GgufInsightsResourceRequirements): number => cpuRam + gpuVram
-  for (let sequences = SEQUENCES_DEFAULT; sequences > 1; sequences /= 2)
-    if (total(await contextBytes(insights, { ...plan, sequences })) <= bytesMax) return sequences
-  return 1
+  const cacheBytes = (sequences: number): number => {
+    const { cpuRam, gpuVram } = insights.estimateContextResourceRequirements({
+      contextSize: plan.contextLength,
+      modelGpuLayers: plan.gpuLayers,
+      batchSize: plan.batchSize,
+      sequences,
+      includeGraphOverhead: false,
+      kvCacheKeyType: plan.kvType,
+      kvCacheValueType: plan.kvType,
+    })
+    return cpuRam + gpuVram
+  }
+  let sequences = SEQUENCES_DEFAULT
+  while (sequences > 1 && cacheBytes(sequences) > bytesMax) sequences /= 2
+  return sequences
 }
 
 export function contextBytes(insights: GgufInsights, plan: Plan): Promise<GgufInsightsResourceRequirements> {

@@ -82,6 +82,6 @@ export const encoder = { fixture: fixture('feature-extraction', MEAN, false), di
 export const ranker = { fixture: fixture('text-ranking', RANK, true) }
 
 function fixture(task: string, pooling: number, ranks: boolean): ModelFixture {
-  const model = writeGguf({ metadata: metadata(pooling), tensors: tensors(ranks) })
-  return { files: { 'encoder.gguf': model }, roles: { model: 'encoder.gguf' }, format: 'gguf', task }
+  const [name, model] = [`${task}.gguf`, writeGguf({ metadata: metadata(pooling), tensors: tensors(ranks) })]
+  return { files: { [name]: model }, roles: { model: name }, format: 'gguf', task }
 }

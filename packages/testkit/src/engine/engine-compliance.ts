@@ -53,6 +53,17 @@ export function engineCompliance(options: EngineComplianceOptions): void {
   })
 }
 
+/** Registers the part of them that is about a loaded model: for the other models of an engine which has passed them all with one. */
+export function modelCompliance(options: EngineComplianceOptions): void {
+  void describe(
+    `the ${options.descriptor.id} engine runs ${Object.keys(options.model.files).join(', ')}`,
+    { timeout: TEST_TIMEOUT_MS },
+    () => {
+      testLoaded(options)
+    },
+  )
+}
+
 /** Something that the model can do, checked: what tests ask that are about the process and not about the answer. */
 function work(engine: EngineUnderTest, { sample, generate, embed, rerank, work: other }: EngineComplianceOptions, seed = 0): Promise<void> {
   if (sample) return engine.infer(sample(seed).inputs).then((outputs) => sample(seed).check(outputs))

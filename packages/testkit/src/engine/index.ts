@@ -1,5 +1,5 @@
 export type { EmbedSamples } from './embed-compliance.ts'
-export { type EngineComplianceOptions, type Sample, engineCompliance } from './engine-compliance.ts'
+export { type EngineComplianceOptions, type Sample, engineCompliance, modelCompliance } from './engine-compliance.ts'
 export { EngineUnderTest, type Exit } from './engine-under-test.ts'
 export { type FixtureFiles, type ModelFixture, layOut } from './fixture.ts'
 export { type GenerateSamples, type Generated, type GoldenAnswer, answersAs, generated } from './generate-compliance.ts'
