@@ -56,16 +56,7 @@ function assertSpeech(outputs: readonly Tensor[]): void {
   }
 }
 
-/** With the real detector of voice. */
-engineCompliance({
-  main: new URL('main.ts', import.meta.url),
-  descriptor,
-  model: detector,
-  sample: () => ({ inputs: [bytes(recording)], check: assertSpeech }),
-  corrupt: [{ ...detector, files: { 'silero_vad.onnx': writeOnnxModel({ inputs: [], outputs: [], nodes: [] }) } }],
-})
-
-/** With a made recogniser, whose answers depend on the request. */
+/** A real process, with a made recogniser, whose answers depend on the request. */
 engineCompliance({
   main: new URL('main.ts', import.meta.url),
   descriptor,
@@ -89,6 +80,15 @@ test('Silero finds the same speech in a file, in samples and in samples of anoth
     const outputs = await loaded.infer!({ inputs: [samples(studio.samples), sampleRate(studio.sampleRate)] }, ctx)
     assertSpeech(outputs.outputs)
   })
+})
+
+test('a detector that is none is refused, before the library ends the process for it', async () => {
+  const other = writeOnnxModel({ inputs: [], outputs: [], nodes: [] })
+  for (const content of [new Uint8Array(0), Buffer.from('noise'), other])
+    await assert.rejects(
+      withModel({ ...detector, files: { 'silero_vad.onnx': content } }, async () => undefined),
+      refusal('model/load-failed', /^silero_vad.onnx/),
+    )
 })
 
 test('two sounds at once, or none, are refused', async () => {
