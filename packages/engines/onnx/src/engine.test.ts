@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { isSomaError, silentLog } from '@soma/core'
 import { type Dtype, type LoadedModel, type Tensor, type TensorValue, decodeValues, dtypes, encodeValues } from '@soma/spec'
 import { type FixtureFiles, type ModelFixture, engineCompliance, layOut } from '@soma/testkit/engine'
@@ -36,7 +37,8 @@ engineCompliance({
   ],
 })
 
-const engine = createEngine({ importRuntime, residentBytes: () => process.memoryUsage.rss() })
+const pause = async (delayMs: number): Promise<void> => await (delayMs > 0 ? setTimeout(delayMs) : setImmediate())
+const engine = createEngine({ importRuntime, residentBytes: () => process.memoryUsage.rss(), pause })
 const ctx = { signal: new AbortController().signal, log: silentLog }
 
 interface Loaded {

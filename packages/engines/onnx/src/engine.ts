@@ -11,6 +11,8 @@ export interface OnnxDeps {
   readonly importRuntime: () => Promise<OrtRuntime>
   /** Resident bytes of this process. */
   readonly residentBytes: () => number
+  /** Resolves after so long, and not before what has come in was read. */
+  readonly pause: (delayMs: number) => Promise<void>
 }
 
 export function createEngine(deps: OnnxDeps): Engine {
@@ -30,7 +32,7 @@ export function createEngine(deps: OnnxDeps): Engine {
       const runtime = await importOnce().catch((cause: unknown) => {
         throw new SomaError('model/unsupported', unsupported(cause).reason, { cause })
       })
-      return load({ runtime, residentBytes: deps.residentBytes }, pkg, options, ctx)
+      return load({ ...deps, runtime }, pkg, options, ctx)
     },
   }
 }

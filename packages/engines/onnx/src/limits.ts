@@ -2,6 +2,12 @@
 export const PROCESS_BYTES = 96 * 1024 * 1024
 /** Weights in memory per byte on disk: 1.0 for the data, and a quarter for the copies that matrix products are packed into. */
 export const WEIGHT_FACTOR = 1.25
+/** Inputs of one batch together: copying them takes 10 ms then, a share of what computing them does. */
+export const BATCH_BYTES_MAX = 64 * 1024 * 1024
+/** Examples that are run at once where nothing else is set: beyond, activations grow and the gain does not. */
+export const BATCH_MAX = 32
+export const BATCH_SETTING_MAX = 1024
+export const BATCH_WINDOW_MS_MAX = 1000
 /** Free dimensions and settings by input name: a model has a handful of inputs. */
 export const NAMED_SETTINGS_MAX = 1024
 /**

@@ -9,8 +9,9 @@ import {
   type TensorSpec,
   packageFile,
 } from '@soma/spec'
+import { isBatchable, namesBatch } from './batch.ts'
 import { loadError, unsupportedType } from './errors.ts'
-import { ONE_THREAD_BYTES_MAX } from './limits.ts'
+import { BATCH_MAX, ONE_THREAD_BYTES_MAX } from './limits.ts'
 import { type OnnxSettings, readSettings, sessionOptions } from './options.ts'
 import { OnnxRun } from './run.ts'
 import type { OrtRuntime, OrtSession } from './runtime.ts'
@@ -20,6 +21,7 @@ export interface LoadDeps {
   readonly runtime: OrtRuntime
   /** Resident bytes of this process. */
   readonly residentBytes: () => number
+  readonly pause: (delayMs: number) => Promise<void>
 }
 
 type ValueMetadata = OrtSession['inputMetadata'][number]
@@ -32,9 +34,12 @@ export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptio
   try {
     const signature = readSignature(path, session, settings)
     if (ctx.signal.aborted) throw abortError(ctx.signal)
-    const run = new OnnxRun(deps.runtime, session, signature)
+    const batchMax = batchMaxOf(session, signature, settings)
+    const run = new OnnxRun(deps, session, signature, { batchMax, batchWindowMs: settings.batchWindowMs })
     return {
       signature,
+      // The host then sends as many at once.
+      concurrency: batchMax,
       infer: (request, ctx) => run.infer(request, ctx),
       usage: () => ({ residentBytes: deps.residentBytes() }),
       [Symbol.asyncDispose]: () => session.release(),
@@ -43,6 +48,14 @@ export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptio
     await session.release()
     throw error
   }
+}
+
+/** Without a setting only where the graph says that its first dimension is a batch. */
+function batchMaxOf(session: OrtSession, signature: Signature, settings: OnnxSettings): number {
+  if (!isBatchable(signature)) return 1
+  const tensors = [...session.inputMetadata, ...session.outputMetadata].filter((value) => value.isTensor)
+  const isNamed = namesBatch(tensors.map(({ shape }) => shape[0]))
+  return settings.batchMax ?? (isNamed ? BATCH_MAX : 1)
 }
 
 /** External weights count too: they are files of the package like the model itself. */

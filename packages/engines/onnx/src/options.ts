@@ -2,7 +2,7 @@ import { SomaError } from '@soma/core'
 import type { LoadOptions } from '@soma/spec'
 import type { InferenceSession } from 'onnxruntime-node'
 import { z } from 'zod'
-import { NAMED_SETTINGS_MAX } from './limits.ts'
+import { BATCH_SETTING_MAX, BATCH_WINDOW_MS_MAX, NAMED_SETTINGS_MAX } from './limits.ts'
 
 /** What a manifest may set for this engine. */
 const OnnxSettingsSchema = z.strictObject({
@@ -12,6 +12,10 @@ const OnnxSettingsSchema = z.strictObject({
     .record(z.string(), z.number().int().positive())
     .refine((sizes) => Object.keys(sizes).length <= NAMED_SETTINGS_MAX, `at most ${NAMED_SETTINGS_MAX}`)
     .default({}),
+  /** Examples of several requests that are run at once, along a free first dimension; 1 never. When absent, if the graph calls it a batch. */
+  batchMax: z.number().int().positive().max(BATCH_SETTING_MAX).optional(),
+  /** Waits so long for more before a run begins. 0 takes what came during the run before, and makes nobody wait. */
+  batchWindowMs: z.number().nonnegative().max(BATCH_WINDOW_MS_MAX).default(0),
   /** Inputs in which NaN and infinity are refused. */
   finite: z.array(z.string()).max(NAMED_SETTINGS_MAX).default([]),
 })
