@@ -11,7 +11,7 @@ import { containerOf, hugepagesOf } from './places.ts'
 /** What a machine offers to models. */
 export interface Hardware {
   /**
-   * As of now, where looking is cheap: CPUs, memory, load (about 0.2 ms). CPU model and accelerators are as last looked
+   * As of now, where looking is cheap: CPUs, memory, load (about 0.8 ms). CPU model and accelerators are as last looked
    * at, and absent before the first `look`.
    */
   facts(): HostFacts

@@ -23,7 +23,7 @@ export const ALL_STALLED_PERCENT = 5
 export const STALL_SHARE_MAX = 0.3
 /** Below so many times the first threshold it is read as often as under pressure: what takes memory fast shall not jump over a level. */
 export const WATCHED_FACTOR = 2
-/** Between two readings: at ease, and near or under pressure. A reading takes about 0.2 ms. */
+/** Between two readings: at ease, and near or under pressure. A reading takes about 0.5 ms. */
 export const READ_MS = 1000
 export const READ_UNDER_PRESSURE_MS = 250
 /** Between two readings of accelerators: a vendor's program takes 20 to 100 ms. */

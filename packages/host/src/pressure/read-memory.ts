@@ -2,7 +2,7 @@ import { ownCgroupFolder } from '../cgroup.ts'
 import { type Machine, hostFacts, thisMachine } from '../facts.ts'
 import type { MemoryReading } from './pressure.ts'
 
-/** What this process and its children may still take, and how long tasks wait for memory already. Takes about 0.2 ms. */
+/** What this process and its children may still take, and how long tasks wait for memory already. Takes about 0.5 ms. */
 export function readMemory(machine: Machine = thisMachine()): MemoryReading {
   const { memoryBytes, memoryAvailableBytes } = hostFacts(machine)
   const group = ownCgroupFolder(machine.read)

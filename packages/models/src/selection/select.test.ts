@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Accelerator, EngineDescriptor, HostFacts } from '@soma/spec'
+import { createHardware } from '@soma/host'
+import { createTestClock } from '@soma/testkit/clock'
+import { machineNames, recordedMachine } from '@soma/testkit/machines'
 import fc from 'fast-check'
 import type { EngineFacts, SelectionRequest } from './facts.ts'
 import { rankEngines } from './rank-engines.ts'
@@ -244,4 +247,31 @@ test('the error for a format names who runs it, what is missing there, and who c
   )
   assert.equal(whoRuns('onnx', [python]), 'no engine here runs the format onnx, though python can write it; the engines run safetensors')
   assert.equal(whoRuns('x', []), 'no engine here runs the format x; the engines run nothing')
+})
+
+describe('a language model of 4 GB goes on each machine', () => {
+  const chosen: Readonly<Record<string, string>> = {
+    'amd-apu-laptop': 'vulkan:0',
+    'amd-workstation': 'rocm:1',
+    'apple-m2-pro': 'metal:0',
+    'cgroup-v1-pod': 'cpu',
+    'container-1.5-cpus': 'nowhere: The weights alone take 4.0 GB of memory, of which models may use 2.1 GB.',
+    'dual-gpu-server': 'cuda:1',
+    'gaming-laptop': 'cuda:0',
+    graviton3: 'cpu',
+    'intel-arc-desktop': 'level-zero:1',
+    'intel-npu-laptop': 'vulkan:0',
+    'jetson-orin': 'cuda:0',
+    'nvidia-container': 'cuda:0',
+    'raspberry-pi-5': 'cpu',
+    'riscv-board': 'cpu',
+    'test-runner': 'cpu',
+    'wsl2-nvidia': 'cuda:0',
+  }
+  for (const name of machineNames)
+    test(`${name}: ${chosen[name]}`, async () => {
+      const facts = await createHardware({ machine: recordedMachine(name), clock: createTestClock() }).look()
+      const [first] = rankEngines({ package: gguf, engines: [llama], host: facts })
+      assert.equal(first?.chosen ? first.device : `nowhere: ${first?.problems.join(' ')}`, chosen[name])
+    })
 })
