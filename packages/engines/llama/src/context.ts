@@ -2,7 +2,7 @@ import type { LlamaContext, LlamaContextSequence, LlamaModel, TokenPredictor } f
 import type { LoraAdapter, Settings } from './options.ts'
 import type { Plan } from './plan.ts'
 import type { Library } from './runtime.ts'
-import { Slots } from './slots.ts'
+import { type Slot, Slots } from './slots.ts'
 
 /** What contexts are made of, again and again where memory is to be overwritten. */
 export interface ContextParts {
@@ -68,10 +68,10 @@ export class Contexts implements AsyncDisposable {
     return this.#open.context.memoryUsage.vram
   }
 
-  /** Waits while the context is made anew. */
-  async ready(): Promise<Slots> {
-    await this.#renewal
-    return this.#open.slots
+  /** Waits while the context is made anew, and then as `Slots.take`. */
+  async take(session: string | undefined, signal: AbortSignal): Promise<Slot> {
+    while (this.#renewal) await this.#renewal
+    return this.#open.slots.take(session, signal)
   }
 
   renew(): Promise<void> {

@@ -227,6 +227,11 @@ void test('what is scrubbed is computed anew each time', async () => {
     const { text, result } = await make(opened.model, { ...goldenAnswer('greeting').request, session: 'secret' })
     assert.deepEqual([text, result.usage.cachedTokens], [goldenAnswer('greeting').text, 0])
   }
+  const together = await Promise.all(goldenAnswers.slice(0, 6).map(({ request }) => make(opened.model, request)))
+  assert.deepEqual(
+    together.map(({ text }) => text),
+    goldenAnswers.slice(0, 6).map(({ text }) => text),
+  )
 })
 
 void test('the model embeds when it is loaded for that, and refuses settings that then mean nothing', async () => {

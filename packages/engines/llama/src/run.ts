@@ -86,8 +86,7 @@ export class GenerateModel implements LoadedModel {
   /** @throws {SomaError} `model/context-overflow`; `model/unsupported` naming what cannot be honoured; `call/invalid-input`. */
   async *generate(request: GenerateRequest, ctx: EngineContext): AsyncGenerator<GenerateEvent, GenerateResult, void> {
     const { prompt, grammar, answer } = await this.#prepare(request)
-    const slots = await this.#deps.contexts.ready()
-    const slot = await slots.take(request.session, ctx.signal)
+    const slot = await this.#deps.contexts.take(request.session, ctx.signal)
     try {
       const { sequence } = slot
       lookUp(this.#deps.library, sequence.tokenPredictor, prompt)
