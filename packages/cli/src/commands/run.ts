@@ -18,7 +18,7 @@ export const command = defineCommand<[model: string, words: readonly string[]], 
   examples: [
     'soma run tiny "What is the capital of France?"',
     'soma run tiny',
-    'cat notes.txt | soma run tiny "Say this in one sentence:"',
+    'cat notes.txt | soma run tiny "Say this in one sentence:" -',
     'soma run ocr receipt.png',
     'soma run vad --input input=@frame.npy --input sr=16000',
     'soma run whisper interview.wav --json',
@@ -80,8 +80,10 @@ async function generate(ctx: CommandContext, client: Client, { model, words, opt
     ctx.terminal.note(ctx.terminal.stderrPaint.dim(`Talking to ${model}. /help shows what else there is; Ctrl-D ends.`))
     return await new Chat(ctx, client, lines, { model, system, sampling, attachments }).run()
   }
-  const piped = isTerminal(ctx) ? '' : (await readText(ctx)).trim()
-  const said = [words.join(' '), piped].filter(Boolean).join('\n\n')
+  // Not without being told: whoever starts us with an open pipe would wait for ever.
+  const isPiped = words.includes('-') || (words.length === 0 && attachments.length === 0)
+  const piped = isPiped ? (await readText(ctx)).trim() : ''
+  const said = [words.filter((word) => word !== '-').join(' '), piped].filter(Boolean).join('\n\n')
   if (said === '' && attachments.length === 0) something({ model, words, options })
   const messages = [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), messageOf(said, attachments)]
   await answer(ctx, client, { model, messages, ...sampling })

@@ -35,7 +35,7 @@ export type Urgency = Pick<Generate, 'priority' | 'deadlineMs'>
 export function configureRun(command: Command): void {
   command
     .argument('<model>', 'name of the model')
-    .argument('[words...]', 'what to say to it; for models of pictures, sounds and arrays: files, one run each, - for standard input')
+    .argument('[words...]', 'what to say to it; for models of pictures, sounds and arrays: files, one run each; - for standard input')
     .option('--file <path>', 'a text or a picture that belongs to what you say; repeatable', collect)
     .option('--system <text>', 'what the model is told to be')
     .option('--prompt <text>', 'text to continue as it stands, without the chat template; - for standard input')

@@ -53,7 +53,7 @@ describe('soma run with a model of text', () => {
     const schema = join(folder, 'schema.json')
     await writeFile(schema, '{"type": "object"}')
     const options = ['--system', 'be short', '--file', picture, '--file', notes, '--temperature', '0', '--seed', '7', '--max-tokens', '5']
-    await run(['sum up', ...options, '--stop', 'END', '--format', schema, '--priority', 'batch', '--deadline', '30s'], dispatcher, {
+    await run(['sum up', '-', ...options, '--stop', 'END', '--format', schema, '--priority', 'batch', '--deadline', '30s'], dispatcher, {
       stdin: 'piped\n',
     })
     assert.deepEqual(asked(dispatcher, 'model.generate'), {
