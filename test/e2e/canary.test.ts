@@ -110,7 +110,8 @@ function inMemory(pid: number, needles: readonly Buffer[]): string[] {
       : [{ start: parseInt(start, 16), end: parseInt(end, 16), name }]
   })
   const file = tried(() => openSync(`/proc/${pid}/mem`, 'r'))
-  if (file === undefined) return []
+  // One that has ended holds nothing; one that cannot be searched may hold it.
+  if (file === undefined) return existsSync(`/proc/${pid}/mem`) && maps !== '' ? [`memory of process ${pid}, which cannot be read`] : []
   const chunk = Buffer.alloc(CHUNK_BYTES)
   const found = ranges
     .filter((range) => isInRange(file, range, { chunk, needles }))
