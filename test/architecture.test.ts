@@ -21,7 +21,7 @@ function defines(source: string, name: string): boolean {
     `function\\*? ${name}\\b`,
     `class ${name}\\b`,
     `const ${name}\\b`,
-    `^ +(async )?\\*?#?${name}\\(`,
+    `^ +(async )?\\*?#?${name}(<[^(]*>)?\\(`,
     `^ +${name}: (async )?\\(`,
     `^ +(private |readonly )?#?${name} =`,
   ].some((pattern) => new RegExp(pattern, 'm').test(source))
