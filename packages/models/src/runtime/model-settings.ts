@@ -5,8 +5,8 @@ import { z } from 'zod'
 import type { InstalledModel, RunnableModel } from '../ports.ts'
 
 /** Kinds of the records; their keys are names of models. */
-export const RESIDENCY_KIND = 'model.residency'
-export const SETTINGS_KIND = 'model.settings'
+export const RESIDENCY_KIND = 'model-residency'
+export const SETTINGS_KIND = 'model-settings'
 
 const OverrideSchema = z.strictObject({
   engine: z.string().nullable(),

@@ -27,8 +27,8 @@ describe('model.residency', () => {
     const pinned = await handlers['model.residency']({ model: 'a', pinned: true }, committing(log))
     assert.deepEqual(pinned.residency, { mode: 'timeout', seconds: 2, pinned: true })
     assert.deepEqual(log, [
-      'model.residency a {"mode":"timeout","pinned":false,"seconds":2}',
-      'model.residency a {"mode":"timeout","pinned":true,"seconds":2}',
+      'model-residency a {"mode":"timeout","pinned":false,"seconds":2}',
+      'model-residency a {"mode":"timeout","pinned":true,"seconds":2}',
     ])
     assert.deepEqual((await handlers['model.residency']({ model: 'a', mode: 'adaptive' }, committing())).residency, {
       mode: 'adaptive',
@@ -92,7 +92,7 @@ describe('model.configure', () => {
     const pid = world.pid('a')
     const log: string[] = []
     await handlers['model.configure']({ model: 'a', settings: { residentBytes: 7_000_000 } }, committing(log))
-    assert.deepEqual(log, ['model.settings a {"engine":null,"device":null,"settings":{"residentBytes":7000000}}'])
+    assert.deepEqual(log, ['model-settings a {"engine":null,"device":null,"settings":{"residentBytes":7000000}}'])
     assert.equal((await world.runtime.load('a', never)).residentBytes, 7_000_000)
     assert.notEqual(world.pid('a'), pid)
     const back = await handlers['model.configure']({ model: 'a', settings: { residentBytes: null } }, committing())

@@ -75,7 +75,9 @@ function problemsOf(pairing: Pairing, request: SelectionRequest): string[] {
   return [
     ...(support?.supported === false ? [sentence(support.reason || 'It cannot run on this machine')] : []),
     ...(descriptor.remote === true && preference?.allowRemote !== true
-      ? ['It sends input to another machine, which is not allowed; `soma config set install.cloud true` allows it.']
+      ? [
+          'It sends input to another server, which is not allowed; `soma config set engines.remote local` allows those of this machine, `any` all.',
+        ]
       : []),
     ...(other(preference?.engine, descriptor.id) ? [`The engine ${preference?.engine} was chosen for the model.`] : []),
     ...(other(preference?.device, pairing.device) ? [`The device ${preference?.device} was chosen for the model.`] : []),
