@@ -47,3 +47,13 @@ export function overlap(bytes: Bytes, missing: Bytes): number {
   for (const [device, count] of Object.entries(missing)) if (count > 0) sum += Math.min(count, bytes[device] ?? 0)
   return sum
 }
+
+/** One byte more than is free, wherever something is in the way. */
+export function moreThanFree(limits: Bytes, others: Bytes): Bytes {
+  return Object.fromEntries(
+    Object.entries(others).flatMap(([device, bytes]) => {
+      const limit = limits[device]
+      return limit === undefined || bytes <= 0 ? [] : [[device, Math.max(0, limit - bytes) + 1]]
+    }),
+  )
+}

@@ -26,6 +26,8 @@ const passedOn: ReadonlySet<ErrorCode> = new Set([
 export function answeredFailure({ engine }: EngineName, thrown: unknown): SomaError {
   const error = toSomaError(thrown)
   if (passedOn.has(error.code)) return error
+  // The package, or the user, set something that the engine does not take; the message names it.
+  if (error.code === 'config/invalid') return new SomaError('model/load-failed', error.message, { details: error.details, cause: error })
   const isProtocol = error.code.startsWith('call/') && error.code !== 'call/cancelled' && error.code !== 'call/timeout'
   return new SomaError(isProtocol ? 'engine/protocol' : 'engine/failed', `engine ${engine} answered ${error.code}: ${error.message}`, {
     details: { engine, code: error.code, ...error.details },

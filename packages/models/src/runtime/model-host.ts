@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Clock, type Log, type Rng, SomaError } from '@soma/core'
+import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
 import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
 import type { Config, EngineSupport, HostFacts, LoadOptions, MemoryEstimate, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
 import type { Records } from '@soma/store'
@@ -117,6 +117,12 @@ export class ModelHost {
     const engine = this.engineOf(model)
     if (engine === null || !this.pool.has(engine)) throw this.#unsupported(model, engine)
     return withOverride(model, engine, this.settings.override(model.name))
+  }
+
+  /** Changes with the package, its engine, device and settings. */
+  identityOf(model: InstalledModel): string {
+    const { digest, engine, device, settings } = this.chosen(model)
+    return canonicalJson({ digest, engine, device: device ?? null, settings })
   }
 
   /** The process that has this package loaded with these settings, and not those it took the place of. */

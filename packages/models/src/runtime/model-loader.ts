@@ -8,7 +8,7 @@ import type { Bytes } from './budget.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { PARK_MS_MAX } from './limits.ts'
-import type { LoadedModel, Prepared } from './residency.ts'
+import type { LoadedModel, Prepared } from './residency-ports.ts'
 import type { RestartDelays } from './restart-delays.ts'
 
 export interface ModelLoaderDeps {

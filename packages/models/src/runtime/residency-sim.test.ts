@@ -8,7 +8,7 @@ describe('residency under random events', () => {
   it('keeps its budget, unloads nothing in use and nothing pinned, loses no call, and lets nobody wait for ever', async () => {
     await simulate(4000, (simulation) => {
       const world = randomWorld(simulation)
-      for (let step = 0; step < 60; step++) randomEvent(world, simulation)
+      for (let step = 0; step < 45; step++) randomEvent(world, simulation)
       bringToRest(world)
       assert.deepEqual([...world.wants], [], 'somebody waits for ever')
     })

@@ -145,7 +145,8 @@ export class ResidencyWorld {
 
   #carryOut(effect: ResidencyEffect): void {
     const { model } = effect
-    this.log.push(describe(effect))
+    // That a model which leaves takes no calls goes without saying.
+    if (effect.type !== 'close' || this.state.places.get(model)?.phase === 'draining') this.log.push(describe(effect))
     switch (effect.type) {
       case 'estimate':
         return this.#begin(model, effect.instance, 'asked')

@@ -167,3 +167,37 @@ export function settingOf({ settings }: Pick<ResidencyState, 'settings'>, model:
 export function isIdle({ phase, users, want }: Place): boolean {
   return (phase === 'ready' || phase === 'parked') && users === 0 && want === null
 }
+
+/** A place for a model that nobody has begun to load. */
+export function newPlace(
+  instance: number,
+  now: number,
+  how: { readonly needs: Bytes | null; readonly isExtra: boolean; readonly due?: number },
+): Place {
+  const { needs, isExtra, due } = how
+  return {
+    phase: 'waiting',
+    instance,
+    bytes: {},
+    needs,
+    users: 0,
+    want: due === undefined ? null : { due, since: now },
+    isExtra,
+    isFresh: false,
+    lastDue: due ?? Infinity,
+    loadBeganAt: now,
+    readyAt: now,
+    usedAt: now,
+    turnEndsAt: now,
+    isAsked: false,
+    leaving: null,
+  }
+}
+
+/** The map without a key; itself where there is none. */
+export function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
+  if (!map.has(key)) return map
+  const rest = new Map(map)
+  rest.delete(key)
+  return rest
+}

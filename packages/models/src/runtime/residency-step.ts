@@ -1,4 +1,4 @@
-import { type Bytes, excess, isNothing, larger, minus, nothing, overlap, total } from './budget.ts'
+import { type Bytes, excess, isNothing, larger, minus, moreThanFree, nothing, overlap, total } from './budget.ts'
 import { Books, type OpenClaim, openClaims } from './claims.ts'
 import { leavesAt, returnsAt } from './leave-times.ts'
 import {
@@ -11,7 +11,9 @@ import {
   type ResidencyState,
   type UnloadReason,
   isIdle,
+  newPlace,
   settingOf,
+  without,
 } from './residency-state.ts'
 import { chooseVictims, leavesFor } from './victims.ts'
 
@@ -187,27 +189,10 @@ class Step {
   #await(model: string, how: { readonly isExtra: boolean; readonly due?: number }): void {
     const instance = this.#state.lastInstance + 1
     this.#change({ lastInstance: instance })
-    const { isExtra, due } = how
     const known = this.#state.known.get(model)
     // One that would be refused is asked for its smaller forms first.
     const needs = known && !this.#neverFits(model, known.needs) ? known.needs : null
-    this.#places.set(model, {
-      phase: 'waiting',
-      instance,
-      bytes: nothing,
-      needs,
-      users: 0,
-      want: due === undefined ? null : { due, since: this.#now },
-      isExtra,
-      isFresh: false,
-      lastDue: due ?? Infinity,
-      loadBeganAt: this.#now,
-      readyAt: this.#now,
-      usedAt: this.#now,
-      turnEndsAt: this.#now,
-      isAsked: false,
-      leaving: null,
-    })
+    this.#places.set(model, newPlace(instance, this.#now, { ...how, needs }))
     if (needs === null) this.#effects.push({ type: 'estimate', model, instance })
   }
 
@@ -404,21 +389,4 @@ class Step {
   #isPinned(model: string): boolean {
     return settingOf(this.#state, model, this.#limits).pinned
   }
-}
-
-function without<Value>(map: ReadonlyMap<string, Value>, key: string): ReadonlyMap<string, Value> {
-  if (!map.has(key)) return map
-  const rest = new Map(map)
-  rest.delete(key)
-  return rest
-}
-
-/** One byte more than is free, wherever something is in the way. */
-function moreThanFree(limits: Bytes, others: Bytes): Bytes {
-  return Object.fromEntries(
-    Object.entries(others).flatMap(([device, bytes]) => {
-      const limit = limits[device]
-      return limit === undefined || bytes <= 0 ? [] : [[device, Math.max(0, limit - bytes) + 1]]
-    }),
-  )
 }

@@ -96,14 +96,14 @@ describe('a swap under load', () => {
       { memoryBytesMax: 400 * MEBIBYTE, collateMs: 100 },
     )
     await world.runtime.load('a', never)
-    let isOver = false
+    const over = new AbortController()
     const loop = async (): Promise<void> => {
-      while (!isOver) await world.runtime.infer('a', { inputs: [float32(1)] }, never)
+      while (!over.signal.aborted) await world.runtime.infer('a', { inputs: [float32(1)] }, never)
     }
     const loops = [loop(), loop(), loop()]
     const { timings } = await world.runtime.infer('b', { inputs: [float32(2)] }, never)
     assert.ok(timings.queueMs >= 90, `${timings.queueMs}`)
-    isOver = true
+    over.abort()
     await Promise.all(loops)
   })
 })

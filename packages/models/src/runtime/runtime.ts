@@ -41,6 +41,8 @@ import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './mod
 import { RESIDENCY_KIND, SETTINGS_KIND } from './model-settings.ts'
 import type { ExplainDeps } from './explain.ts'
 import { Residents } from './residents.ts'
+import { isDeterministicGenerate, isDeterministicInfer } from './result-cache.ts'
+import { Answers } from './answers.ts'
 import { dueOf, priorities } from './scheduler-state.ts'
 import { Scheduler, type Seat } from './scheduler.ts'
 import { type CallOptions, type Timings, Turn, startCall } from './turn.ts'
@@ -61,9 +63,12 @@ export class Runtime implements Running {
   readonly residents: Residents
   readonly #deps: RuntimeDeps
   readonly #scheduler: Scheduler<EngineProcess>
+  readonly #answers: Answers
 
   constructor(deps: RuntimeDeps, options: RuntimeOptions) {
     this.#deps = deps
+    // What is to be forgotten is not kept.
+    this.#answers = new Answers(options.scrub ? 0 : options.resultCacheBytes)
     this.host = new ModelHost(deps, options, {
       opened: (model, seats) => this.#scheduler.open(model, seats),
       closed: (model) => this.#scheduler.close(model),
@@ -103,12 +108,15 @@ export class Runtime implements Running {
     const model = this.#deps.registry.get(name)
     const known = this.host.current(model)?.loaded.signature ?? model.signature
     if (known) checkRequest(known, request)
+    const key = this.#keyOf({ model, method: 'infer', request }, isDeterministicInfer(request), options)
+    const before = this.#answers.find(key, (kept) => kept as InferResponse | undefined)
+    if (before) return before
     using turn = await this.#enter(model, 'infer', options)
     const { signature } = turn.process.loaded
     if (signature !== known) checkRequest(signature, request)
     const { inputs, outputs: wanted } = request
     const { outputs } = await turn.process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, turn.waits)
-    return { outputs, timings: turn.timings() }
+    return this.#answers.keep(key, { outputs, timings: turn.timings() })
   }
 
   /** @throws {SomaError} the errors of `model.embed`. */
@@ -127,13 +135,21 @@ export class Runtime implements Running {
     request: GenerateRequest,
     options: CallOptions,
   ): AsyncGenerator<GenerateEvent, GenerateResult & Timed & { readonly text: string; readonly toolCalls: ToolCall[] }, void> {
+    const model = this.#deps.registry.get(name)
+    const key = this.#keyOf({ model, method: 'generate', request }, isDeterministicGenerate(request), options)
+    const before = this.#answers.find(key, (kept) => kept as Omit<CallOutput<'model.generate'>, 'timings'> | undefined)
+    if (before) {
+      yield { text: before.text }
+      for (const toolCall of before.toolCalls) yield { text: '', toolCall }
+      return before
+    }
     let text = ''
     const toolCalls: ToolCall[] = []
     const result = yield* this.#stream({ method: 'generate', name, request }, options, (event) => {
       text = append(text, event.text)
       if (event.toolCall) toolCalls.push(event.toolCall)
     })
-    return { ...result, text, toolCalls }
+    return this.#answers.keep(key, { ...result, text, toolCalls })
   }
 
   /** @throws {SomaError} the errors of `model.transcribe`. */
@@ -277,9 +293,22 @@ export class Runtime implements Running {
     request: SmiInput<Method>,
     options: CallOptions,
   ): Promise<SmiOutput<Method> & Timed> {
-    using turn = await this.#enter(this.#deps.registry.get(name), method, options)
+    const model = this.#deps.registry.get(name)
+    const key = this.#keyOf({ model, method, request }, true, options)
+    const before = this.#answers.find(key, (kept) => kept as SmiOutput<Method> | undefined)
+    if (before) return before
+    using turn = await this.#enter(model, method, options)
     const answer = await turn.process.ask(method, request, turn.waits)
-    return { ...answer, timings: turn.timings() }
+    return this.#answers.keep(key, { ...answer, timings: turn.timings() })
+  }
+
+  #keyOf(
+    { model, method, request }: { readonly model: InstalledModel; readonly method: ModelMethod; readonly request: unknown },
+    isDeterministic: boolean,
+    options: CallOptions,
+  ): string | undefined {
+    if (!this.#answers.isOn) return undefined
+    return this.#answers.keyOf({ model: this.host.identityOf(model), method, request }, isDeterministic, options)
   }
 
   async *#stream<Method extends StreamingModelMethod>(

@@ -136,7 +136,7 @@ describe('the scheduler under random events', () => {
     await simulate(4000, (simulation) => {
       const world = new SchedulerWorld({ runningMax: 1 + simulation.integer(5), queueMax: 1 + simulation.integer(12) })
       world.checksPurity = simulation.chance(0.05)
-      for (let step = 0; step < 60; step++) randomStep(world, simulation)
+      for (let step = 0; step < 45; step++) randomStep(world, simulation)
       for (const model of models) world.open(model, 1)
       for (let rounds = 0; world.running.size > 0; rounds++) {
         assert.ok(rounds < 1000)

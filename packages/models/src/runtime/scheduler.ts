@@ -1,7 +1,7 @@
 import { type Clock, SomaError, abortError, defined } from '@soma/core'
 import type { Priority } from '@soma/spec'
 import { stopping } from './residency-errors.ts'
-import type { Lease } from './residency.ts'
+import type { Lease } from './residency-ports.ts'
 import {
   type SchedulerEffect,
   type SchedulerEvent,

@@ -33,6 +33,8 @@ const Timings = z.strictObject({
   runMs: z.number(),
   /** From the beginning of the run to the first piece of the answer; absent where nothing streams. */
   firstMs: z.number().optional(),
+  /** The same caller asked the same before, and got this answer then. */
+  cached: z.boolean().optional(),
 })
 
 /** Who goes first when calls wait for models. */

@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = '1ace7877c9758cec6e0209a5a7e191002e4799d9fdf61dfda43e78ac2d2fd3d2'
+export const CALLS_DIGEST = 'a98036e6e2812b4d15636e26dd383804a348352e15230da44f148caa43d640bb'
