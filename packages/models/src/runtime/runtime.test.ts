@@ -288,3 +288,59 @@ describe('a cancelled call', () => {
     assert.equal(world.openPackages, 1)
   })
 })
+
+describe('a cancelled call beside others', () => {
+  /** Runs three calls at once: each waits as many ms as its input says, and heeds its signal only below a second. */
+  const many = scriptEngine(
+    'many',
+    `const infer = ({ inputs: [tensor] }, { signal }) => new Promise((resolve, reject) => {
+      const [ms] = new Float32Array(tensor.data.slice().buffer)
+      console.error('began ' + ms)
+      if (ms < 1000 || ms > 50_000) signal.addEventListener('abort', () => reject(signal.reason))
+      setTimeout(() => resolve({ outputs: [] }), ms)
+    })
+    const signature = { inputs: [{ name: 'float32', dtype: 'float32', shape: [1] }], outputs: [] }
+    await serve({ load: async () => ({ signature, concurrency: 3, infer, usage: () => ({ residentBytes: 1 }), async [Symbol.asyncDispose]() {} }) })`,
+  )
+  const start = async (world: World): Promise<(ms: number, signal?: AbortSignal) => Promise<number>> => {
+    await world.runtime.load('a', never)
+    return async (ms, signal = never.signal) => (await world.runtime.infer('a', { inputs: [float32(ms)] }, { signal })).timings.queueMs
+  }
+
+  const began = async (world: World, ms: number): Promise<void> =>
+    await world.until(() => world.records.some(({ message }) => message === `began ${ms}`), 'the call runs')
+
+  it('frees its seat at once, and nobody else’s', async () => {
+    await using world = await World.create({ a: { engine: 'many' } }, { engines: [many] })
+    const ask = await start(world)
+    const pid = world.pid('a')
+    const cancel = new AbortController()
+    const others = [ask(400), ask(400)]
+    const cancelled = refused(ask(60_000, cancel.signal), 'call/cancelled')
+    const queued = ask(1)
+    await began(world, 60_000)
+    cancel.abort()
+    await cancelled
+    const waitedMs = await queued
+    assert.ok(waitedMs < 300, `the next call waited ${waitedMs} ms`)
+    await Promise.all(others)
+    assert.equal(world.pid('a'), pid)
+  })
+
+  it('that is stuck lets the others end, and only then ends the process', async () => {
+    await using world = await World.create({ a: { engine: 'many' } }, { engines: [many], times: { cancelGraceMs: 50 } })
+    const ask = await start(world)
+    const pid = world.pid('a')
+    const cancel = new AbortController()
+    const other = ask(700)
+    const stuck = refused(ask(30_000, cancel.signal), 'call/cancelled')
+    await began(world, 30_000)
+    cancel.abort()
+    await stuck
+    await ask(100)
+    assert.equal(world.pid('a'), pid, 'the third seat is good')
+    await other
+    await world.until(() => !isAlive(pid ?? 0), 'the process is ended')
+    await ask(1)
+  })
+})
