@@ -179,7 +179,11 @@ test('cancelled calls that wait for their turn are never run', async () => {
 })
 
 test('without the native library the probe says what to install, and loading is unsupported', async () => {
-  const engine = createEngine({ importRuntime: () => Promise.reject(new Error("Cannot find module 'x.node'")), residentBytes: () => 0 })
+  const engine = createEngine({
+    importRuntime: () => Promise.reject(new Error("Cannot find module 'x.node'")),
+    pause,
+    residentBytes: () => 0,
+  })
   const support = await engine.probe({ platform: 'linux', arch: 'x64', cpus: 1, memoryBytes: 1, memoryAvailableBytes: 1 })
   assert.equal(support.supported, false)
   assert.match(support.reason, /npm install onnxruntime-node/)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Trace, cron, officeHours, periodic } from './adaptive-traces/traces.ts'
+import { type Trace, cron, officeHours, periodic } from './test-traces.ts'
 import { keepMsAfterCall, nextWindow, noHabits, observe } from './adaptive.ts'
 
 const MINUTE = 60_000

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { simulate } from '@soma/testkit/simulate'
 import { nextTickAt } from './leave-times.ts'
-import { bringToRest, randomEvent, randomWorld } from './residency-sim.ts'
+import { bringToRest, randomEvent, randomWorld } from './test-residency.ts'
 
 describe('residency under random events', () => {
   it('keeps its budget, unloads nothing in use and nothing pinned, loses no call, and lets nobody wait for ever', async () => {

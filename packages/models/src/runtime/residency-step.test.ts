@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { simulate } from '@soma/testkit/simulate'
-import { ResidencyWorld } from './residency-sim.ts'
+import { ResidencyWorld } from './test-residency.ts'
 
 const GB = 1
 
