@@ -1,9 +1,9 @@
 import type { GgufInsights, Llama } from 'node-llama-cpp'
 import { type LoadOptions, type MemoryEstimate, type ModelPackage, packageFile } from '@soma/spec'
 import { loadFailed, messageOf } from './errors.ts'
-import { PROCESS_BYTES, SMALLER_MAX } from './limits.ts'
+import { PROCESS_BYTES } from './limits.ts'
 import { findFile, readSettings, type Settings } from './options.ts'
-import { type Plan, contextBytes, planLoad, smallerPlans } from './plan.ts'
+import { type Plan, contextBytes, planLoad, smallerPlans, trainedLength } from './plan.ts'
 import { type Library, type Runtime, readDevice } from './runtime.ts'
 
 /** What is known of a model before it is loaded. */
@@ -42,7 +42,7 @@ export async function estimate(runtime: Runtime, pkg: ModelPackage, options: Loa
   const header = await readHeader(runtime, pkg, options)
   const whole = await planBytes(pkg, header, { options, plan: header.plan })
   const smaller = []
-  for (const plan of smallerPlans(header.plan).slice(0, SMALLER_MAX)) {
+  for (const plan of smallerPlans(header.plan, trainedLength(header.insights))) {
     const { residentBytes } = await planBytes(pkg, header, { options, plan })
     const { contextLength, sequences, use } = plan
     smaller.push({ settings: { contextLength, ...(use === 'generate' && { sequences }) }, residentBytes })

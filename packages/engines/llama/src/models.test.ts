@@ -258,6 +258,11 @@ void test('an estimate says what loading takes, and what would take less', async
     ],
   )
   assert.ok(smaller.every((plan, index) => plan.residentBytes < (smaller[index - 1]?.residentBytes ?? residentBytes)))
+  const huge = await engine.estimate(folder.pkg, { threads: 1, settings: { contextLength: 4_000_000, sequences: 1 } })
+  assert.deepEqual(
+    huge.smaller?.map(({ settings }) => settings['contextLength']),
+    [1024, 512],
+  )
 })
 
 void test('a machine without the library, or without a build for its accelerator, hears what to install', async () => {

@@ -7,6 +7,7 @@ import {
   CONTEXT_LENGTH_MIN,
   EMBED_CONTEXT_LENGTH_DEFAULT,
   SEQUENCES_DEFAULT,
+  SMALLER_MAX,
 } from './limits.ts'
 import type { Settings } from './options.ts'
 import type { Gpu, Library } from './runtime.ts'
@@ -35,7 +36,7 @@ export function planLoad(library: Library, pkg: ModelPackage, input: PlanInput):
   const { insights, settings, gpu } = input
   const use = settings.use ?? useOf(insights.ggufFileInfo, pkg.task)
   if (use !== 'generate') refuseForTexts(use, settings)
-  const trained = insights.trainContextSize ?? CONTEXT_LENGTH_DEFAULT
+  const trained = trainedLength(insights)
   const contextLength =
     settings.contextLength ?? Math.min(trained, use === 'generate' ? CONTEXT_LENGTH_DEFAULT : EMBED_CONTEXT_LENGTH_DEFAULT)
   const plan: Plan = {
@@ -49,6 +50,11 @@ export function planLoad(library: Library, pkg: ModelPackage, input: PlanInput):
     flashAttention: settings.flashAttention ?? 'auto',
   }
   return use === 'generate' ? { ...plan, sequences: settings.sequences ?? defaultSequences(insights, plan) } : plan
+}
+
+/** Tokens of context that the model was made for. */
+export function trainedLength({ trainContextSize = CONTEXT_LENGTH_DEFAULT }: GgufInsights): number {
+  return trainContextSize
 }
 
 /** As many as their caches stay small beside the weights; by a formula, because asking llama.cpp costs as much as loading a vocabulary. */
@@ -84,19 +90,23 @@ export function contextBytes(insights: GgufInsights, plan: Plan): Promise<GgufIn
   })
 }
 
-/** Plans that take less, each by one step from the one before: a shorter context down to the least, then fewer sequences. */
-export function smallerPlans(plan: Plan): Plan[] {
+/**
+ * Plans that take less, each by one step from the one before: the context that the model was trained for, a shorter one down to the
+ * least, then fewer sequences.
+ */
+export function smallerPlans(plan: Plan, trained: number): Plan[] {
   const plans: Plan[] = []
   let last = plan
   while (last.contextLength > CONTEXT_LENGTH_MIN || last.sequences > 1) {
-    const contextLength = Math.max(CONTEXT_LENGTH_MIN, Math.floor(last.contextLength / 2))
+    const contextLength = Math.max(CONTEXT_LENGTH_MIN, last.contextLength > trained ? trained : Math.floor(last.contextLength / 2))
     last =
       last.contextLength > CONTEXT_LENGTH_MIN
         ? { ...last, contextLength, batchSize: Math.min(last.batchSize, contextLength) }
         : { ...last, sequences: 1 }
     plans.push(last)
   }
-  return plans
+  // Each costs asking llama.cpp: the next ones, and the least of all.
+  return plans.length > SMALLER_MAX ? [...plans.slice(0, SMALLER_MAX - 1), last] : plans
 }
 
 const POOLING_RANK = 4

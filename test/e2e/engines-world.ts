@@ -1,0 +1,171 @@
+// A daemon with real engines and the tiny trained model, whose answers are known to the letter.
+import assert from 'node:assert/strict'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { CallInput, CallOutput } from '@soma/spec'
+import type { Soma } from '@soma/sdk'
+import { outputOf, root, temporaryFolder, until } from './attack.ts'
+import { TestDaemon } from './daemon.ts'
+
+const tinyLlm = join(root, 'tools', 'tiny-llm')
+export const tinyGguf = join(tinyLlm, 'model', 'tiny-llm.gguf')
+/** The files of the same model as ONNX. */
+export const tinyOnnx = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model.onnx']
+
+type Generate = Omit<CallInput<'model.generate'>, 'model'>
+export type Generated = CallOutput<'model.generate'>
+export type Resident = CallOutput<'model.resident'>['models'][number]
+
+/** A question and the only right answer to it. */
+export interface Golden {
+  readonly request: Required<Pick<Generate, 'messages' | 'temperature'>>
+  readonly answer: string
+}
+
+interface Recorded {
+  readonly name: string
+  readonly messages: Golden['request']['messages']
+  readonly answer: string
+}
+const recorded = JSON.parse(await readFile(join(tinyLlm, 'golden.json'), 'utf8')) as Recorded[]
+
+export function golden(name: string): Golden {
+  const found = recorded.find((one) => one.name === name)
+  assert.ok(found, name)
+  return { request: { messages: found.messages, temperature: 0 }, answer: found.answer }
+}
+
+/** An answer on its way: it is being generated once this exists. */
+export interface Started {
+  readonly events: AsyncIterator<{ readonly text: string }>
+  /** All of the text, once it is read to its end. */
+  rest(): Promise<string>
+  cancel(): void
+}
+
+export interface WorldOptions {
+  /** Of `config.toml`. */
+  readonly config?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export class EnginesWorld implements AsyncDisposable {
+  readonly daemon: TestDaemon
+  #soma: Soma
+  readonly #folder: Awaited<ReturnType<typeof temporaryFolder>>
+
+  private constructor(daemon: TestDaemon, soma: Soma, folder: Awaited<ReturnType<typeof temporaryFolder>>) {
+    this.daemon = daemon
+    this.#soma = soma
+    this.#folder = folder
+  }
+
+  static async start({ config = '', env = {} }: WorldOptions = {}): Promise<EnginesWorld> {
+    const folder = await temporaryFolder()
+    const home = join(folder.path, 'home')
+    await mkdir(home)
+    await writeFile(join(home, 'config.toml'), config)
+    const daemon = await TestDaemon.start(home, env)
+    return new EnginesWorld(daemon, await daemon.connect(), folder)
+  }
+
+  get soma(): Soma {
+    return this.#soma
+  }
+
+  get home(): string {
+    return this.daemon.home
+  }
+
+  /** Ends the daemon and starts it again on the same home. */
+  async restart(end: 'stop' | 'kill'): Promise<void> {
+    await this.#soma[Symbol.asyncDispose]()
+    await this.daemon[end]()
+    await this.daemon.start()
+    this.#soma = await this.daemon.connect()
+  }
+
+  async install(name: string, path: string, more: Omit<CallInput<'model.install'>, 'reference' | 'name'> = {}): Promise<void> {
+    await outputOf(this.soma.model.install({ reference: `file/${path}`, name, ...more }))
+  }
+
+  /** Installs what the files hold. */
+  async offer(name: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+    const folder = join(this.#folder.path, name)
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true })
+      await writeFile(join(folder, path), content)
+    }
+    await this.install(name, folder)
+  }
+
+  async echo(name: string, settings: object = {}): Promise<void> {
+    await this.offer(name, { 'model.echo': JSON.stringify(settings) })
+  }
+
+  async tinyOnnx(name: string): Promise<void> {
+    const contents = await Promise.all(tinyOnnx.map(async (path) => [path, await readFile(join(tinyLlm, 'model', path))] as const))
+    await this.offer(name, Object.fromEntries(contents))
+  }
+
+  async ask(model: string, request: Generate): Promise<Generated> {
+    return await outputOf(this.soma.model.generate({ model, ...request }))
+  }
+
+  /** Asks what is known, and fails unless the pieces and the whole are the answer, to the letter. */
+  async exact(model: string, name: string, more: Partial<Generate> = {}): Promise<Generated> {
+    const { request, answer } = golden(name)
+    const stream = this.soma.model.generate({ model, ...request, ...more })
+    let text = ''
+    for await (const piece of stream) text += piece.text
+    assert.equal(text, answer, `${name} of ${model}`)
+    const output = await stream.output
+    assert.equal(output.text, answer)
+    return output
+  }
+
+  /** Begins an answer and waits for its first piece. Nobody reads on, so an answer longer than the windows on its way stays unfinished. */
+  async begin(model: string, request: Generate): Promise<Started> {
+    const cancel = new AbortController()
+    const stream = this.soma.model.generate({ model, ...request }, { signal: cancel.signal })
+    stream.output.catch(() => undefined)
+    const events = stream[Symbol.asyncIterator]()
+    const first = await events.next()
+    let text = first.done === true ? '' : first.value.text
+    const rest = async (): Promise<string> => {
+      for (let step = await events.next(); step.done !== true; step = await events.next()) text += step.value.text
+      return text
+    }
+    return { events, rest, cancel: () => cancel.abort() }
+  }
+
+  async resident(model: string): Promise<Resident | undefined> {
+    const { models } = await this.soma.model.resident()
+    return models.find((one) => one.model === model)
+  }
+
+  /** Waits until a model is as wanted, or has gone where `isSo` takes undefined. */
+  async until(model: string, isSo: (resident: Resident | undefined) => boolean, what: string): Promise<void> {
+    await until(async () => isSo(await this.resident(model)), what)
+  }
+
+  async pidOf(model: string): Promise<number> {
+    const { processes } = await this.soma.system.status()
+    return processes.find((process) => process.model === model)?.pid ?? assert.fail(`no process runs ${model}`)
+  }
+
+  /** Whys of what happened to a model, the newest first. */
+  async history(model: string): Promise<ReadonlyArray<{ readonly what: string; readonly why: string }>> {
+    const { history } = await this.soma.model.explain({ model })
+    return history.map(({ what, why }) => ({ what, why }))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#soma[Symbol.asyncDispose]()
+    await this.daemon.stop()
+    const left = this.daemon.processes()
+    await this.daemon[Symbol.asyncDispose]()
+    await this.#folder[Symbol.asyncDispose]()
+    assert.deepEqual(left, [], 'no process is left')
+  }
+}
