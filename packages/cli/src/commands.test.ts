@@ -296,6 +296,19 @@ test('Ctrl-C cancels the call under way and exits with 130', async () => {
   assert.equal(stderr, 'cancelled\n')
 })
 
+describe('editions', () => {
+  test('are chosen without a daemon, too, for its first start', async () => {
+    const first = { ...env, SOMA_HOME: join(folder, 'first') }
+    assert.equal((await cli(['edition', 'use', 'gaming'], { env: first })).stdout, 'using the edition gaming\n')
+    assert.match((await cli(['edition', 'list'], { env: first })).stdout, /→ +gaming/)
+    assert.match(
+      (await cli(['edition', 'show', 'gaming'], { env: first })).stdout,
+      /^gaming \(in use\)[\s\S]*models\.residency +"timeout=60"/,
+    )
+    assert.match((await cli(['edition', 'use', 'gambling'], { env: first })).stderr, /gambling.*Allowed choices are standard/)
+  })
+})
+
 describe('settings', () => {
   test('are read and written without a daemon, which then has them', async () => {
     const set = await cli(['config', 'set', 'http.port', '8080', '--json'], { env })

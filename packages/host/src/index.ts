@@ -1,6 +1,7 @@
 export { type CgroupLimits, type ReadText, cgroupLimits } from './cgroup.ts'
 export { systemClock } from './clock.ts'
 export { type Setting, type SettingChanges, listSettings, readConfig, setSettings } from './config/config-file.ts'
+export { type EditionChange, type EditionSummary, chooseEdition, listEditions, showEdition } from './config/choose-edition.ts'
 export { type Edition, type EditionSetting, editions } from './config/editions.ts'
 export { type SettingRow, findSetting, nearestSetting, settingTable } from './config/setting-table.ts'
 export { type DaemonInfo, readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts'

@@ -55,7 +55,7 @@ async function buildInput(
   const tensors = await Promise.all(
     written.tensors.map(async (text) => {
       const { name, value } = splitAssignment(text)
-      return await fileTensor(value, ctx.io.stdin, { name })
+      return await fileTensor(value, ctx.io.stdin, { name, signature: null })
     }),
   )
   const already: unknown = (input as Record<string, unknown>)[field]

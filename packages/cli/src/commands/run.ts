@@ -20,12 +20,13 @@ export const command = defineCommand<[model: string, words: readonly string[]], 
     'soma run tiny',
     'cat notes.txt | soma run tiny "Say this in one sentence:" -',
     'soma run ocr receipt.png',
+    'soma run sentiment "A good film" review.txt',
     'soma run vad --input input=@frame.npy --input sr=16000',
     'soma run whisper interview.wav --json',
     'soma run piper "Good morning" --output morning.wav',
   ],
   notes: [
-    'What a model can do decides what the words are: something to say to it, texts to turn into vectors, or files to run on.',
+    'What a model can do decides what the words are: something to say to it, texts, or files. To a model of texts, a word that is no file is one.',
     'Without words, and at a terminal, a model of text begins a conversation; /help there says more.',
   ],
   configure: configureRun,
@@ -38,14 +39,14 @@ export const command = defineCommand<[model: string, words: readonly string[]], 
     const abilities = await findAbilities(client, run, ctx.signal)
     const can = (method: Abilities['methods'][number]): boolean => abilities?.methods.includes(method) ?? false
     const { runTensors } = await import('../run/tensors.ts')
-    const tensors = { model, files: words, options, signature: abilities?.signature ?? null }
+    const tensors = { model, words, options, signature: abilities?.signature ?? null }
     if (options.input !== undefined) return await runTensors(ctx, client, tensors)
     if (can('generate')) return await generate(ctx, client, run)
     if (can('transcribe'))
       return await (await import('../run/speech.ts')).transcribe(ctx, client, { model, files: something(run), options })
     if (can('synthesize')) return await speak(ctx, client, run)
     if (can('embed')) return await (await import('../run/embed.ts')).embed(ctx, client, { model, texts: something(run), options })
-    await runTensors(ctx, client, { ...tensors, files: something(run) })
+    await runTensors(ctx, client, { ...tensors, words: something(run) })
   },
 })
 

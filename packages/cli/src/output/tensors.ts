@@ -1,12 +1,14 @@
 import { type Tensor, type TensorValue, decodeValues } from '@soma/spec'
-import { TENSOR_PREVIEW_MAX } from '../limits.ts'
 import type { Terminal } from '../terminal.ts'
 import { displayWidth, inline, pad } from './text.ts'
 import { type Column, formatTable } from './table.ts'
-import { formatBytes, formatCount } from './units.ts'
+import { formatNumber, formatRows, formatValues } from './tensor-rows.ts'
+import { formatBytes } from './units.ts'
 
-/** Outputs of a model for a person: texts as lines with how sure the model is of each, other tensors as a table. */
+/** Outputs of a model for a person: findings as a table, texts as lines with how sure the model is of each, other tensors as a summary. */
 export function formatOutputs(outputs: readonly Tensor[], terminal: Terminal): string[] {
+  const rows = formatRows(outputs, terminal)
+  if (rows) return rows
   const texts = outputs.filter((tensor) => tensor.dtype === 'string')
   const sure = outputs.find((tensor) => isConfidence(tensor, texts))
   const others = outputs.filter((tensor) => tensor.dtype !== 'string' && tensor !== sure)
@@ -64,17 +66,12 @@ const tensorColumns: ReadonlyArray<Column<TensorSummary>> = [
   { title: 'output', value: ({ tensor }) => tensor.name, shrinks: true },
   { title: 'type', value: ({ tensor }) => `${tensor.dtype}[${tensor.shape.join(', ')}]` },
   { title: 'size', value: ({ tensor }) => formatBytes(tensor.data.byteLength), align: 'right' },
-  { title: 'values', value: ({ values }) => formatPreview(values), shrinks: true },
+  { title: 'values', value: ({ values }) => formatValues(values), shrinks: true },
   { title: 'range', value: ({ values }) => formatRange(values) },
 ]
 
 function summarise(tensor: Tensor): TensorSummary {
   return { tensor, values: decodeValues(tensor.dtype, tensor.data) }
-}
-
-function formatPreview(values: readonly TensorValue[]): string {
-  const shown = values.slice(0, TENSOR_PREVIEW_MAX).map((value) => (typeof value === 'number' ? formatNumber(value) : String(value)))
-  return shown.join(' ') + (values.length > shown.length ? ' …' : '')
 }
 
 function formatRange(values: readonly TensorValue[]): string {
@@ -86,9 +83,4 @@ function formatRange(values: readonly TensorValue[]): string {
     if (number > highest) highest = number
   }
   return lowest > highest || values.length < 2 ? '' : `${formatNumber(lowest)} … ${formatNumber(highest)}`
-}
-
-function formatNumber(value: number): string {
-  if (Number.isInteger(value)) return Math.abs(value) < 1e6 ? String(value) : formatCount(value)
-  return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? value.toFixed(4) : value.toExponential(2)
 }

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { type ModelMethod, encodeValues } from '@soma/spec'
+import { type ModelMethod, type Tensor, decodeValues, encodeValues } from '@soma/spec'
 import { FakeDispatcher } from '@soma/testkit/face'
 import { type CliRun, type CliWorld, cli } from '../test-cli.ts'
 
@@ -14,6 +14,19 @@ await writeFile(picture, Buffer.from('\x89PNG\r\n\x1A\nrest', 'latin1'))
 const notes = join(folder, 'notes.txt')
 await writeFile(notes, 'Buy milk.\n')
 
+const idle = { queueMs: 0, loadMs: 0, runMs: 5 }
+const strings = (name: string, shape: number[], ...values: string[]): object => ({
+  name,
+  dtype: 'string',
+  shape,
+  data: encodeValues('string', values),
+})
+const floats = (name: string, shape: number[], ...values: number[]): object => ({
+  name,
+  dtype: 'float32',
+  shape,
+  data: encodeValues('float32', values),
+})
 const timings = { queueMs: 0, loadMs: 0, runMs: 1100, firstMs: 100 }
 const usage = { promptTokens: 9, cachedTokens: 4, generatedTokens: 3 }
 const done = { finish: 'stop', usage, timings, toolCalls: [] }
@@ -36,6 +49,15 @@ function talker(extra: object = {}): FakeDispatcher {
     },
   })
 }
+
+/** Inputs with their shapes, and what is in those of texts. */
+const textsOf = (input: unknown): Record<string, string> =>
+  Object.fromEntries(
+    (input as { inputs: Tensor[] }).inputs.map(({ name, dtype, shape, data }) => [
+      `${name}[${shape.join(', ')}]`,
+      dtype === 'string' ? decodeValues('string', data).join('|') : '',
+    ]),
+  )
 
 const asked = (dispatcher: FakeDispatcher, name: string): unknown => dispatcher.calls.findLast((call) => call.name === name)?.input
 const run = async (argv: readonly string[], dispatcher: FakeDispatcher, more: CliWorld = {}): Promise<CliRun> =>
@@ -114,6 +136,35 @@ describe('soma run with other models', () => {
     assert.equal(stdout, '01:01.3  Hello there.\n')
     assert.match(stderr, /of sound, ran 5 ms/)
     assert.deepEqual(asked(dispatcher, 'model.transcribe'), { model: 'm', audio: await readFile(notes), language: 'en', translate: false })
+  })
+
+  const classifier = (...more: object[]): FakeDispatcher => {
+    const text = { name: 'text', dtype: 'string', shape: [-1] }
+    const dispatcher = world(['infer'], {
+      'model.infer': () => ({ outputs: [strings('label', [1, 2], 'good', 'bad'), floats('score', [1, 2], 0.75, 0.25)], timings: idle }),
+    })
+    dispatcher.handlers.set('model.load', () => ({ methods: ['infer'], signature: { inputs: [text, ...more], outputs: [] } }))
+    return dispatcher
+  }
+
+  it('gives words that are no files to a model of texts, and what files hold, and prints findings as a table', async () => {
+    const dispatcher = classifier()
+    const { stdout } = await run(['a good film', notes], dispatcher)
+    const table = 'LABEL   SCORE\ngood   0.7500\nbad    0.2500\n'
+    assert.equal(stdout, `a good film\n${table}${notes}\n${table}`)
+    const given = dispatcher.calls.filter(({ name }) => name === 'model.infer').map(({ input }) => textsOf(input))
+    assert.deepEqual(given, [{ 'text[1]': 'a good film' }, { 'text[1]': 'Buy milk.' }])
+  })
+
+  it('gives words to the input that no option gives, and a file to the one of bytes', async () => {
+    const image = { name: 'image', dtype: 'uint8', shape: [-1] }
+    const dispatcher = classifier(image)
+    await run([picture, '--input', 'text="what is it?"'], dispatcher)
+    assert.deepEqual(textsOf(asked(dispatcher, 'model.infer')), { 'text[]': 'what is it?', 'image[12]': '' })
+    const reader = classifier({ name: 'question', dtype: 'string', shape: [] })
+    await run(['who?', '--input', `text=@${notes}`], reader)
+    assert.deepEqual(textsOf(asked(reader, 'model.infer')), { 'text[1]': 'Buy milk.', 'question[]': 'who?' })
+    assert.match((await run([picture], classifier())).stderr, /cat\.png is no text/)
   })
 
   it('writes what a model speaks to a WAV file, and overwrites none', async () => {

@@ -28,7 +28,8 @@ export async function writeSettings(ctx: CommandContext, set: SettingChanges): P
   )
 }
 
-async function withDaemon<T>(ctx: CommandContext, remote: () => Promise<T>, local: () => T): Promise<T> {
+/** What a daemon answers, or what the configuration file alone says where none runs. */
+export async function withDaemon<T>(ctx: CommandContext, remote: () => Promise<T>, local: () => T): Promise<T> {
   try {
     return await remote()
   } catch (error) {

@@ -1,12 +1,17 @@
+import { listEditions } from '@soma/host'
 import type { CallOutput } from '@soma/spec'
 import { defineCommand } from '../../command.ts'
 import { type Column, formatTable } from '../../output/table.ts'
+import { withDaemon } from '../config/settings.ts'
 
 export const command = defineCommand({
   examples: ['soma edition list'],
   async run(ctx) {
-    const client = await ctx.connect()
-    const output = await client.call('edition.list', {}, { signal: ctx.signal })
+    const output = await withDaemon<CallOutput<'edition.list'>>(
+      ctx,
+      async () => await (await ctx.connect()).call('edition.list', {}, { signal: ctx.signal }),
+      () => ({ editions: listEditions(ctx.paths.configFile) }),
+    )
     ctx.show(output, ({ editions }) => formatTable(editions, columns, ctx.terminal))
   },
 })
