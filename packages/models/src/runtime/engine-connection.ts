@@ -62,7 +62,7 @@ interface Waits {
 export class EngineConnection {
   /** Set by the owner when it knows; for messages and the log. */
   model: string | null = null
-  /** Set by the owner: a cancelled call does not end while others run well, so that no more calls should come. */
+  /** Set by the owner: no more calls should come. A cancelled one does not end while others run well, or its device is gone. */
   lame: () => void = () => undefined
   /** Never rejects. */
   readonly ended: Promise<EngineEnd>
@@ -214,9 +214,16 @@ export class EngineConnection {
   /** The caller's own abort passes at once; a lost process is explained by how it ended. */
   async #explain(error: unknown, signal: AbortSignal | undefined): Promise<SomaError> {
     if (signal?.aborted) return abortError(signal)
-    if (!this.isEnding) return answeredFailure(this.name, error)
+    if (!this.isEnding) return this.#answered(error)
     const exit = await this.ended
     return this.#endReason ?? lostEngine(this.name, this.#lostReason, exit, this.child.lastLines())
+  }
+
+  /** Without its device a model is of no use: it should be loaded anew. */
+  #answered(error: unknown): SomaError {
+    const failure = answeredFailure(this.name, error)
+    if (failure.code === 'engine/device-lost') this.lame()
+    return failure
   }
 
   #check<T>(method: SmiMethod, schema: z.ZodType<T>, answer: unknown): T {

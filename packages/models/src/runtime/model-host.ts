@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
 import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
@@ -275,7 +276,17 @@ export class ModelHost {
     const reason = leaving?.reason ?? 'ended'
     this.history.note(name, leaving?.to === 'park' ? 'parked' : leaving ? 'unloaded' : 'ended', whyLeft(leaving, this.residencyOf(name)))
     this.#happened('model.unloaded', name, { reason })
+    if (leaving?.to !== 'park') void this.#dropState(name)
     this.#planReturn(name)
+  }
+
+  /** What it wrote when it was parked is for the same process only. */
+  async #dropState(name: string): Promise<void> {
+    const directory = this.#stateDirectory(name)
+    if (directory === undefined) return
+    await rm(directory, { recursive: true, force: true }).catch((error: unknown) => {
+      this.#deps.log.warn('the state of a model could not be removed', { model: name, error })
+    })
   }
 
   #stateDirectory(name: string): string | undefined {

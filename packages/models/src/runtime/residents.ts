@@ -52,9 +52,13 @@ export class Residents {
   }
 
   budgets(): Budget[] {
-    const { residency } = this.#deps.host
-    residency.refreshLimits()
-    const { limits, places } = residency.state
+    this.#deps.host.residency.refreshLimits()
+    return this.known()
+  }
+
+  /** As last looked at. */
+  known(): Budget[] {
+    const { limits, places } = this.#deps.host.residency.state
     const used = total([...places.values()].map(({ bytes }) => bytes))
     return Object.entries(limits).map(([device, limitBytes]) => ({
       device,

@@ -344,3 +344,21 @@ describe('a cancelled call beside others', () => {
     await ask(1)
   })
 })
+
+describe('a model whose device is gone', () => {
+  it('says so, and is loaded anew by the next call', async () => {
+    const engine = scriptEngine(
+      'lost',
+      `import { SomaError } from ${JSON.stringify(import.meta.resolve('@soma/core'))}
+      const infer = async ({ inputs }) => { if (inputs.length > 0) throw new SomaError('engine/device-lost', 'the GPU fell off the bus'); return { outputs: [] } }
+      const signature = { inputs: [{ name: 'float32', dtype: 'float32', shape: null, optional: true }], outputs: [] }
+      await serve({ load: async () => ({ signature, infer, usage: () => ({ residentBytes: 1 }), async [Symbol.asyncDispose]() {} }) })`,
+    )
+    await using world = await World.create({ a: { engine: 'lost' } }, { engines: [engine] })
+    await world.runtime.load('a', never)
+    const pid = world.pid('a')
+    await refused(world.runtime.infer('a', { inputs: [float32(1)] }, never), 'engine/device-lost')
+    await world.runtime.infer('a', { inputs: [] }, never)
+    assert.notEqual(world.pid('a'), pid)
+  })
+})

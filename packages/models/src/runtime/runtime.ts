@@ -41,6 +41,7 @@ import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './mod
 import { RESIDENCY_KIND, SETTINGS_KIND } from './model-settings.ts'
 import type { ExplainDeps } from './explain.ts'
 import { Residents } from './residents.ts'
+import { runtimeMetrics } from './runtime-metrics.ts'
 import { isDeterministicGenerate, isDeterministicInfer } from './result-cache.ts'
 import { Answers } from './answers.ts'
 import { dueOf, priorities } from './scheduler-state.ts'
@@ -259,21 +260,7 @@ export class Runtime implements Running {
 
   /** Numbers for scraping. */
   metrics(): Metric[] {
-    const { waiting, running } = this.#scheduler.total
-    return [
-      {
-        name: 'soma_model_calls',
-        help: 'Calls of models that wait for their turn, or run.',
-        type: 'gauge',
-        samples: Object.entries({ waiting, running }).map(([state, value]) => ({ labels: { state }, value })),
-      },
-      {
-        name: 'soma_engine_failures_total',
-        help: 'Engine processes that crashed, hung, broke the protocol or did not start.',
-        type: 'counter',
-        samples: this.engines().map(({ id, restarts }) => ({ labels: { engine: id }, value: restarts })),
-      },
-    ]
+    return runtimeMetrics({ calls: this.#scheduler.total, budgets: this.residents.known(), engines: this.engines() })
   }
 
   /** Takes no new calls, fails those that wait, ends every engine process. The daemon lets running calls finish before. */
