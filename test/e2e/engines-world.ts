@@ -18,7 +18,7 @@ export type Resident = CallOutput<'model.resident'>['models'][number]
 
 /** A question and the only right answer to it. */
 export interface Golden {
-  readonly request: Required<Pick<Generate, 'messages' | 'temperature'>>
+  readonly request: { readonly messages: NonNullable<Generate['messages']>; readonly temperature: 0 }
   readonly answer: string
 }
 

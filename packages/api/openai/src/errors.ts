@@ -56,11 +56,17 @@ function statusOf(problem: Problem): number {
 function namesOf(problem: Problem): { readonly code: string; readonly param: string | null } {
   const { code, details = {} } = problem
   if (isImpossibleName(problem)) return { code: 'model_not_found', param: 'model' }
-  const param = details['param'] ?? details['option'] ?? firstField(problem)
+  const { param } = details
   return {
     code: typeof details['code'] === 'string' ? details['code'] : (known[code]?.code ?? code),
-    param: typeof param === 'string' ? (theirNames[param] ?? param) : (known[code]?.param ?? null),
+    param: typeof param === 'string' ? param : (translatedField(problem) ?? known[code]?.param ?? null),
   }
+}
+
+/** Their name for the field that an engine, or the kernel, would not take. */
+function translatedField(problem: Problem): string | undefined {
+  const option = problem.details?.['option'] ?? firstField(problem)
+  return typeof option === 'string' ? (theirNames[option] ?? option) : undefined
 }
 
 /** What the kernel found wrong with the translated input. */

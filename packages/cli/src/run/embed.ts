@@ -3,7 +3,7 @@ import type { Client, CommandContext } from '../command.ts'
 import { inline } from '../output/text.ts'
 import { type Column, formatTable } from '../output/table.ts'
 import { formatTimings } from './answer.ts'
-import { type RunOptions, urgencyOf } from './options.ts'
+import { type RunOptions, overflowOf, urgencyOf } from './options.ts'
 
 interface Row {
   readonly text: string
@@ -18,7 +18,8 @@ export async function embed(
   client: Client,
   { model, texts, options }: { model: string; texts: readonly string[]; options: RunOptions },
 ): Promise<void> {
-  const output = await client.call('model.embed', { model, input: [...texts], ...urgencyOf(options) }, { signal: ctx.signal })
+  const request = { model, input: [...texts], ...overflowOf(options), ...urgencyOf(options) }
+  const output = await client.call('model.embed', request, { signal: ctx.signal })
   ctx.show(output, ({ embeddings }) => {
     const [, size = 0] = embeddings.shape
     const values = decodeValues(embeddings.dtype, embeddings.data).map(Number)
@@ -30,7 +31,11 @@ export async function embed(
     }))
     return formatTable(rows, columns(size), ctx.terminal)
   })
-  if (ctx.globals.json !== true) ctx.terminal.note(ctx.terminal.stderrPaint.dim(formatTimings(output.timings)))
+  if (ctx.globals.json === true) return
+  const { stderrPaint: paint } = ctx.terminal
+  const cut = output.truncated?.map((index) => `text ${index + 1}`) ?? []
+  if (cut.length > 0) ctx.terminal.note(paint.yellow(`Too long for the model, and cut to fit: ${cut.join(', ')}.`))
+  ctx.terminal.note(paint.dim(formatTimings(output.timings)))
 }
 
 function columns(size: number): ReadonlyArray<Column<Row>> {

@@ -19,6 +19,7 @@ export interface RunOptions {
   readonly seed?: string
   readonly stop?: readonly string[]
   readonly format?: string
+  readonly overflow?: string
   readonly language?: string
   readonly voice?: string
   readonly speed?: string
@@ -47,6 +48,10 @@ export function configureRun(command: Command): void {
     .option('--seed <number>', 'equal seeds give equal answers where the engine can')
     .option('--stop <text>', 'ends the answer where this would begin; repeatable', collect)
     .option('--format <json|file>', 'json, or a file with a JSON Schema that the answer must fit')
+    .option(
+      '--overflow <how>',
+      'what to do when all of it is longer than the model’s context: error, or truncate to leave out its beginning',
+    )
     .option('--language <code>', 'what is spoken in a recording, e.g. en')
     .option('--voice <name>', 'who speaks, of models that speak')
     .option('--speed <number>', 'how fast, of models that speak; 1 is their own')
@@ -62,6 +67,7 @@ export async function samplingOf(options: RunOptions, stdin: Readable): Promise<
     ...numbers(options),
     ...(stop && { stop: [...stop] }),
     ...(format !== undefined && { format: await formatOf(format, stdin) }),
+    ...overflowOf(options),
     ...urgencyOf(options),
   }
 }
@@ -86,6 +92,11 @@ export function numberOf(name: string, text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value)) return value
   throw new SomaError('call/invalid-input', `${name} takes a number, not "${text}"`)
+}
+
+/** What may be too long for the model; the call's own schema says what can be done then. */
+export function overflowOf({ overflow }: RunOptions): Pick<Generate, 'overflow'> {
+  return overflow === undefined ? {} : { overflow: overflow as NonNullable<Generate['overflow']> }
 }
 
 export function urgencyOf({ priority, deadline }: RunOptions): Urgency {

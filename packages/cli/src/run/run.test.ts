@@ -75,9 +75,14 @@ describe('soma run with a model of text', () => {
     const schema = join(folder, 'schema.json')
     await writeFile(schema, '{"type": "object"}')
     const options = ['--system', 'be short', '--file', picture, '--file', notes, '--temperature', '0', '--seed', '7', '--max-tokens', '5']
-    await run(['sum up', '-', ...options, '--stop', 'END', '--format', schema, '--priority', 'batch', '--deadline', '30s'], dispatcher, {
-      stdin: 'piped\n',
-    })
+    const limits = ['--overflow', 'truncate']
+    await run(
+      ['sum up', '-', ...options, ...limits, '--stop', 'END', '--format', schema, '--priority', 'batch', '--deadline', '30s'],
+      dispatcher,
+      {
+        stdin: 'piped\n',
+      },
+    )
     assert.deepEqual(asked(dispatcher, 'model.generate'), {
       model: 'm',
       messages: [
@@ -89,6 +94,7 @@ describe('soma run with a model of text', () => {
       maxTokens: 5,
       stop: ['END'],
       format: { type: 'json-schema', schema: { type: 'object' } },
+      overflow: 'truncate',
       priority: 'batch',
       deadlineMs: 30_000,
     })
@@ -113,8 +119,11 @@ describe('soma run with a model of text', () => {
 describe('soma run with other models', () => {
   it('prints a table of vectors, and how near each text is to the first', async () => {
     const embeddings = { name: 'embeddings', dtype: 'float32', shape: [2, 2], data: encodeValues('float32', [1, 0, 0.6, 0.8]) }
-    const dispatcher = world(['embed'], { 'model.embed': () => ({ embeddings, usage, timings: { queueMs: 0, loadMs: 0, runMs: 5 } }) })
-    const { stdout } = await run(['a cat', 'a dog'], dispatcher)
+    const output = { embeddings, usage, truncated: [1], timings: { queueMs: 0, loadMs: 0, runMs: 5 } }
+    const dispatcher = world(['embed'], { 'model.embed': () => output })
+    const { stdout, stderr } = await run(['a cat', 'a dog', '--overflow', 'truncate'], dispatcher)
+    assert.match(stderr, /^Too long for the model, and cut to fit: text 2\.\n/)
+    assert.partialDeepStrictEqual(asked(dispatcher, 'model.embed'), { overflow: 'truncate' })
     assert.match(stdout, /^TEXT +VECTOR OF 2 +TO THE FIRST\na cat +1\.000 0\.000 … +1\.000\na dog +0\.600 0\.800 … +0\.600\n$/)
   })
 
