@@ -38,6 +38,8 @@ export const COSTS_MAX = 1_000
 export const SHARES_MAX = 1_000
 /** A model may serve at least as long as its load took before it makes room for another, but no longer than this. */
 export const TURN_MS_MAX = 30_000
+/** More than one priority apart (`AGE_MS` each): then a model need not wait for the calls of the one that is in memory. */
+export const URGENT_MS = 15_000
 /** Whoever asks again does so within a few milliseconds of the answer: so long an idle model is not yet given up. */
 export const USED_GAP_MS = 50
 /** Between two attempts to bring in a model that is to stay in memory. */

@@ -13,7 +13,7 @@ import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connec
 import { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { History } from './history.ts'
-import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, USED_GAP_MS } from './limits.ts'
+import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, URGENT_MS, USED_GAP_MS } from './limits.ts'
 import { ModelLoader, type PreparedModel } from './model-loader.ts'
 import { type ChosenModel, ModelSettings, type Override, isSameModel, withOverride } from './model-settings.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
@@ -324,6 +324,7 @@ export class ModelHost {
 function limitsFrom({ collateMs, residency }: RuntimeOptions): ResidencyLimits {
   return {
     collateMs,
+    urgentMs: URGENT_MS,
     gapMs: Math.min(USED_GAP_MS, collateMs),
     turnMsMax: TURN_MS_MAX,
     retryMs: RETURN_RETRY_MS,

@@ -5,6 +5,8 @@ import type { Bytes } from './budget.ts'
 export interface ResidencyLimits {
   /** How long calls of models in memory go before a model that waits for room. */
   readonly collateMs: number
+  /** A claim that is overdue so much earlier does not wait for that. */
+  readonly urgentMs: number
   /** A model used so short a time ago is expected to be used again. */
   readonly gapMs: number
   /** Bound of a turn, see `Place.turnEndsAt`. */

@@ -8,6 +8,7 @@ import { stepResidency } from './residency-step.ts'
 
 export const limits: ResidencyLimits = {
   collateMs: 1000,
+  urgentMs: 15_000,
   gapMs: 50,
   turnMsMax: 500,
   retryMs: 5000,

@@ -72,7 +72,7 @@ function scoreOf(
 
 /**
  * When a model has to leave for a claim, at the earliest: an idle one after a short while, one in use once its calls have gone
- * first for long enough, and at once where the claim is far more urgent. Infinity when never.
+ * first for long enough, and as soon as its turn is over where the claim is far more urgent. Infinity when never.
  */
 export function leavesFor(claim: Claim, view: View, model: string, limits: ResidencyLimits): number {
   const place = view.places.get(model)
@@ -80,7 +80,7 @@ export function leavesFor(claim: Claim, view: View, model: string, limits: Resid
   if (place.phase !== 'ready' && place.phase !== 'parked') return Infinity
   // Loading it was in vain if it left before the calls that it was loaded for.
   if (place.isFresh && place.want) return Infinity
-  if (claim.due + limits.collateMs <= (place.want?.due ?? place.lastDue)) return -Infinity
-  const afterTurn = Math.max(claim.since + limits.collateMs, place.turnEndsAt)
+  const isUrgent = claim.due + limits.urgentMs <= (place.want?.due ?? place.lastDue)
+  const afterTurn = Math.max(isUrgent ? -Infinity : claim.since + limits.collateMs, place.turnEndsAt)
   return isIdle(place) ? Math.min(afterTurn, place.phase === 'parked' ? -Infinity : place.usedAt + limits.gapMs) : afterTurn
 }
