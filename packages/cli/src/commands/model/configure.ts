@@ -1,6 +1,6 @@
-import { SomaError, parseJson } from '@soma/core'
+import { SomaError } from '@soma/core'
 import { defineCommand } from '../../command.ts'
-import { splitAssignment } from '../../input/read.ts'
+import { parseSetting } from '../../input/setting.ts'
 import { formatFields } from '../../output/table.ts'
 
 interface Options {
@@ -34,7 +34,7 @@ export const command = defineCommand<[model: string, settings: readonly string[]
       model,
       ...(engine !== undefined && { engine: engine === AUTO ? null : engine }),
       ...(device !== undefined && { device: device === AUTO ? null : device }),
-      ...(words.length > 0 && { settings: Object.fromEntries(words.map(settingOf)) }),
+      ...(words.length > 0 && { settings: Object.fromEntries(words.map(parseSetting)) }),
     }
     const output = await client.call('model.configure', input, { signal: ctx.signal })
     ctx.show(output, ({ name, settings }) => [
@@ -50,16 +50,3 @@ export const command = defineCommand<[model: string, settings: readonly string[]
     ])
   },
 })
-
-type Json = string | number | boolean | null
-
-/** `4096`, `true`, `["a"]` as JSON, anything else as a text; nothing takes the setting back. */
-function settingOf(word: string): [string, Json] {
-  const { name, value } = splitAssignment(word)
-  if (value === '') return [name, null]
-  try {
-    return [name, parseJson(value) as Json]
-  } catch {
-    return [name, value]
-  }
-}
