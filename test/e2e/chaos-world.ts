@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ErrorCode, type Rng, createSeededRng, isSomaError, randomInteger } from '@soma/core'
+import { type ErrorCode, type Rng, type SomaError, createSeededRng, isSomaError, randomInteger } from '@soma/core'
 import type { Soma } from '@soma/sdk'
 import { type Priority, decodeValues, encodeValues } from '@soma/spec'
 import { arithmeticModel } from '@soma/testkit/onnx'
@@ -26,8 +26,12 @@ export interface ChaosOutcome {
   readonly kills: number
 }
 
-/** What a call may fail with when its engine was killed under it again and again, or too many waited. */
-const allowed: readonly ErrorCode[] = ['engine/crashed', 'engine/not-ready', 'resource/exhausted', 'call/timeout']
+/** What a call may be refused with, which must say when to try again: its model fell too often, or too many wait. */
+const refusals: readonly ErrorCode[] = ['engine/not-ready', 'resource/exhausted']
+/** A process that was killed takes calls until its end is noticed. */
+const NOTICED_MS_MAX = 2000
+/** The longest restart delay, and then some. */
+const DELAY_MS_MAX = 90_000
 const priorities: readonly Priority[] = ['realtime', 'interactive', 'normal', 'batch', 'idle']
 /** No call may take longer, however often its engine is killed. */
 const CALL_MS_MAX = 60_000
@@ -55,7 +59,13 @@ async function shortAnswers(): Promise<readonly Golden[]> {
   return all.filter(({ messages, answer }) => messages.length === 1 && answer.length < 60)
 }
 
-type Act = (urgency: { readonly priority: Priority }, signal: AbortSignal) => Promise<void>
+/** How far one call has come. */
+interface Progress {
+  readonly beganAt: number
+  /** Its caller has seen a part of the answer. */
+  isBegun: boolean
+}
+type Act = (urgency: { readonly priority: Priority }, signal: AbortSignal, progress: Progress) => Promise<void>
 
 class ChaosWorld {
   readonly #daemon: TestDaemon
@@ -66,7 +76,7 @@ class ChaosWorld {
   readonly #failed = new Map<ErrorCode, number>()
   #answered = 0
   #cancelled = 0
-  #kills = 0
+  readonly #killedAt: number[] = []
   #isOn = true
 
   constructor(daemon: TestDaemon, soma: Soma, options: ChaosOptions, golden: readonly Golden[]) {
@@ -77,7 +87,7 @@ class ChaosWorld {
     this.#acts = [
       async (urgency, signal) => await this.#echo(urgency, signal),
       async (urgency, signal) => await this.#add(urgency, signal),
-      async (urgency, signal) => await this.#ask(golden[randomInteger(this.#rng, golden.length)] as Golden, urgency, signal),
+      async (...how) => await this.#ask(golden[randomInteger(this.#rng, golden.length)] as Golden, ...how),
     ]
   }
 
@@ -100,10 +110,10 @@ class ChaosWorld {
     await Promise.all([...loops, killing])
     for (const act of this.#acts) await this.#settled(act, new AbortController().signal)
     await this.#checkEnd()
-    const outcome = { answered: this.#answered, failed: this.#failed, cancelled: this.#cancelled, kills: this.#kills }
+    const outcome = { answered: this.#answered, failed: this.#failed, cancelled: this.#cancelled, kills: this.#killedAt.length }
     const codes = [...this.#failed].map(([code, count]) => `${code} ${count}`).join(', ')
     report?.(
-      `seed ${seed}: ${this.#kills} engines killed, ${this.#answered} calls answered, ${this.#cancelled} cancelled, failed: ${codes || 'none'}`,
+      `seed ${seed}: ${this.#killedAt.length} engines killed, ${this.#answered} calls answered, ${this.#cancelled} cancelled, failed: ${codes || 'none'}`,
     )
     return outcome
   }
@@ -118,29 +128,37 @@ class ChaosWorld {
     }
   }
 
-  /** Every call ends: with the right answer, or with an error that says why. */
+  /** Every call ends: with the right answer, refused with a time to come back, or because its engine was killed once too often. */
   async #tried(act: Act, signal: AbortSignal, isCancelled: boolean): Promise<void> {
     const priority = priorities[randomInteger(this.#rng, priorities.length)] as Priority
     using _late = after(CALL_MS_MAX, () => assert.fail(`seed ${this.#options.seed}: a call has not ended after ${CALL_MS_MAX} ms`))
+    const progress: Progress = { beganAt: performance.now(), isBegun: false }
     try {
-      await act({ priority }, signal)
+      await act({ priority }, signal, progress)
       this.#answered += 1
     } catch (error) {
       if (isCancelled && isSomaError(error, 'call/cancelled')) return void (this.#cancelled += 1)
-      if (!isSomaError(error) || !allowed.includes(error.code)) throw error
+      assert.ok(isSomaError(error) && this.#mayFail(error, progress), `seed ${this.#options.seed}: a call was lost: ${String(error)}`)
       this.#failed.set(error.code, (this.#failed.get(error.code) ?? 0) + 1)
       await sleep(20)
     }
   }
 
+  /** One whose engine is killed under it is made again, once, unless a part of its answer was given away already. */
+  #mayFail({ code, details }: SomaError, { beganAt, isBegun }: Progress): boolean {
+    if (refusals.includes(code)) return typeof details['retryAfterMs'] === 'number'
+    const kills = this.#killedAt.filter((at) => at >= beganAt - NOTICED_MS_MAX).length
+    return code === 'engine/crashed' && kills >= (isBegun ? 1 : 2)
+  }
+
   /** Once nobody kills any more, every model answers, after its restart delay at the latest. */
   async #settled(act: Act, signal: AbortSignal): Promise<void> {
-    for (let tries = 0; ; tries++)
+    for (const deadline = performance.now() + DELAY_MS_MAX; ;)
       try {
-        return await act({ priority: 'normal' }, signal)
+        return await act({ priority: 'normal' }, signal, { beganAt: 0, isBegun: false })
       } catch (error) {
-        if (tries >= 100 || !isSomaError(error, 'engine/not-ready')) throw error
-        await sleep(200)
+        if (!isSomaError(error, 'engine/not-ready') || performance.now() > deadline) throw error
+        await sleep(Number(error.details['retryAfterMs'] ?? 200))
       }
   }
 
@@ -154,7 +172,7 @@ class ChaosWorld {
       const signal = this.#rng.float() < 0.7 ? 'SIGKILL' : 'SIGSEGV'
       try {
         process.kill(victim.pid, signal)
-        this.#kills += 1
+        this.#killedAt.push(performance.now())
       } catch {
         // It has gone by itself meanwhile.
       }
@@ -181,10 +199,13 @@ class ChaosWorld {
     this.#equal(outputs[0] && decodeValues('float32', outputs[0].data)[0], value * 2)
   }
 
-  async #ask({ messages, answer }: Golden, urgency: { readonly priority: Priority }, signal: AbortSignal): Promise<void> {
+  async #ask({ messages, answer }: Golden, ...[urgency, signal, progress]: Parameters<Act>): Promise<void> {
     const stream = this.#soma.stream('model.generate', { model: 'tiny', messages, temperature: 0, ...urgency }, { signal })
     let text = ''
-    for await (const piece of stream) text += piece.text
+    for await (const piece of stream) {
+      text += piece.text
+      progress.isBegun = true
+    }
     this.#equal(text, answer)
     this.#equal((await stream.output).text, answer)
   }

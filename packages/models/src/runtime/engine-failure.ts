@@ -56,3 +56,8 @@ export function wrongAnswer({ engine }: EngineName, method: string, cause: unkno
     cause,
   })
 }
+
+/** Whether the process was lost: it ended under the call, and nobody here wanted it to. One that hung is none. */
+export function isLostProcess(error: unknown): boolean {
+  return isSomaError(error, 'engine/crashed') && 'signal' in error.details
+}

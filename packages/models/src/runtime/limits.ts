@@ -20,6 +20,8 @@ export const RESTART_DELAY_MS = 500
 export const RESTART_DELAY_MS_MAX = 60_000
 /** Each delay is spread by this share, so that models that fell together do not rise together. */
 export const RESTART_JITTER = 0.25
+/** A call whose engine was lost under it waits this long for the model's restart delay to pass: two of them. */
+export const SECOND_TRY_WAIT_MS_MAX = 2_000
 /** Models whose crashes are remembered; the oldest is forgotten first. */
 export const RESTART_RECORDS_MAX = 1_000
 

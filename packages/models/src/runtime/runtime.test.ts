@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { SomaError, isSomaError } from '@soma/core'
+import { SomaError, defined, isSomaError } from '@soma/core'
 import { systemClock } from '@soma/host'
 import type { Signature } from '@soma/spec'
 import { World, behave, echoEngine, float32, isAlive, never, node, refused, scriptEngine } from './test-world.ts'
@@ -128,19 +128,23 @@ describe('a generation', () => {
   })
 })
 
+/** Ends the process that runs a call of the model, once it does, as another process than `before`. */
+async function killBusy(world: World, before?: number): Promise<number> {
+  const busy = (): number | undefined => world.runtime.processes().find(({ state, pid }) => state === 'busy' && pid !== before)?.pid
+  await world.until(() => busy() !== undefined, 'the call runs')
+  const pid = defined(busy(), 'it runs')
+  process.kill(pid, 'SIGKILL')
+  return pid
+}
+
 describe('an engine that is killed during a call', () => {
-  it('fails it as engine/crashed with the signal, and works again for the next call', async () => {
+  it('is replaced, and the call gets its answer from the new process', async () => {
     await using world = await World.create({ a: {} })
     await world.runtime.load('a', never)
-    const call = world.runtime.infer('a', { inputs: [behave({ delayMs: 20_000 })] }, never)
+    const call = world.runtime.infer('a', { inputs: [behave({ delayMs: 300 }), float32(5)] }, never)
     const queued = world.runtime.infer('a', { inputs: [float32(7)] }, never)
-    await world.until(() => world.runtime.processes()[0]?.state === 'busy', 'the call runs')
-    const pid = world.pid('a')
-    assert.ok(pid)
-    process.kill(pid, 'SIGKILL')
-    const crashed = await refused(call, 'engine/crashed')
-    assert.ok(crashed.retryable)
-    assert.deepEqual(crashed.details, { engine: 'echo', model: 'a', pid, code: null, signal: 'SIGKILL', lastLines: [] })
+    const pid = await killBusy(world)
+    assert.deepEqual((await call).outputs, [float32(5)])
     assert.deepEqual((await queued).outputs, [float32(7)], 'who waited gets the new process')
     assert.notEqual(world.pid('a'), pid)
     assert.deepEqual(
@@ -149,17 +153,57 @@ describe('an engine that is killed during a call', () => {
     )
   })
 
+  it('and again in the second try fails it as engine/crashed with the signal', async () => {
+    await using world = await World.create({ a: {} })
+    const crashed = refused(world.runtime.infer('a', { inputs: [behave({ delayMs: 20_000 })] }, never), 'engine/crashed')
+    const pid = await killBusy(world, await killBusy(world))
+    const { retryable, details } = await crashed
+    assert.ok(retryable)
+    assert.deepEqual(details, { engine: 'echo', model: 'a', pid, code: null, signal: 'SIGKILL', lastLines: [] })
+  })
+
+  it('before the first piece of a text is replaced; after it, the text is not begun anew', async () => {
+    await using world = await World.create({ a: { generate: { delayMs: 200 } } })
+    const whole = drain(world.runtime.generate('a', { prompt: 'x y', maxTokens: 10 }, never))
+    const before = await killBusy(world)
+    assert.deepEqual((await whole).pieces.join(''), 'x y')
+    const begun = world.runtime.generate('a', { prompt: 'x y', maxTokens: 10 }, never)
+    assert.equal((await begun.next()).done, false)
+    await killBusy(world, before)
+    await refused(drain(begun), 'engine/crashed')
+  })
+
+  it('while loading is replaced', async () => {
+    await using world = await World.create({ a: { load: { delayMs: 200 } } })
+    const loads = Promise.all([world.runtime.load('a', never), world.runtime.infer('a', { inputs: [float32(1)] }, never)])
+    const loading = (): number | undefined => world.runtime.processes().find(({ state }) => state === 'loading')?.pid
+    await world.until(() => loading() !== undefined, 'it loads')
+    process.kill(defined(loading(), 'it loads'), 'SIGKILL')
+    assert.deepEqual((await loads)[1].outputs, [float32(1)])
+  })
+
+  it('gives its call no more time than it had', async () => {
+    await using world = await World.create({ a: {} })
+    await world.runtime.load('a', never)
+    const late = refused(
+      world.runtime.infer('a', { inputs: [behave({ delayMs: 20_000 })] }, { ...never, deadlineMs: 1500 }),
+      'call/timeout',
+    )
+    await killBusy(world)
+    await late
+  })
+
   it('again and again has to wait before it is started anew, until a call succeeds', async () => {
     await using world = await World.create({ a: {} })
-    await refused(world.runtime.infer('a', { inputs: [behave({ outcome: 'crash' })] }, never), 'engine/crashed')
     await refused(world.runtime.infer('a', { inputs: [behave({ outcome: 'crash' })] }, never), 'engine/crashed')
     const waits = await refused(world.runtime.infer('a', { inputs: [float32(1)] }, never), 'engine/not-ready')
     const { retryAfterMs } = waits.details as { retryAfterMs: number }
     assert.ok(retryAfterMs > 0 && retryAfterMs < 1000)
     await systemClock.sleep(retryAfterMs)
     await world.runtime.infer('a', { inputs: [float32(1)] }, never)
-    await refused(world.runtime.infer('a', { inputs: [behave({ outcome: 'crash' })] }, never), 'engine/crashed')
-    await world.runtime.infer('a', { inputs: [float32(1)] }, never)
+    const call = world.runtime.infer('a', { inputs: [behave({ delayMs: 100 }), float32(1)] }, never)
+    await killBusy(world)
+    await call
   })
 
   it('while loading fails all who wait for it', async () => {

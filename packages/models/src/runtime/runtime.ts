@@ -1,4 +1,4 @@
-import { OWNER, SomaError } from '@soma/core'
+import { OWNER } from '@soma/core'
 import {
   type CallOutput,
   type EmbedRequest,
@@ -14,7 +14,6 @@ import {
   type RerankRequest,
   type RerankResponse,
   type Segment,
-  type Signature,
   type SynthesizeEvent,
   type SynthesizeRequest,
   type SynthesizeResult,
@@ -22,31 +21,23 @@ import {
   type TranscribeEvent,
   type TranscribeRequest,
   type TranscribeResult,
-  checkInputs,
 } from '@soma/spec'
 import type { InstalledModel, Running } from '../ports.ts'
 import type { SmiEvent, SmiOutput } from './engine-connection.ts'
 import type { EngineProcess, SmiInput, StreamingModelMethod, UnaryModelMethod } from './engine-process.ts'
-import {
-  AGE_MS,
-  CALL_WAIT_MS_MAX,
-  COSTS_MAX,
-  GENERATED_LENGTH_MAX,
-  QUEUED_CALLS_MAX,
-  RUNNING_CALLS_MAX,
-  RUN_MS_GUESS,
-  SHARES_MAX,
-} from './limits.ts'
+import { AGE_MS, CALL_WAIT_MS_MAX, COSTS_MAX, QUEUED_CALLS_MAX, RUNNING_CALLS_MAX, RUN_MS_GUESS, SHARES_MAX } from './limits.ts'
 import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './model-host.ts'
 import { RESIDENCY_KIND, SETTINGS_KIND } from './model-settings.ts'
 import type { ExplainDeps } from './explain.ts'
+import { append, cannot, checkRequest } from './request-checks.ts'
 import { Residents } from './residents.ts'
 import { runtimeMetrics } from './runtime-metrics.ts'
 import { isDeterministicGenerate, isDeterministicInfer } from './result-cache.ts'
 import { Answers } from './answers.ts'
 import { dueOf, priorities } from './scheduler-state.ts'
 import { Scheduler, type Seat } from './scheduler.ts'
-import { type CallOptions, type Timings, Turn, startCall } from './turn.ts'
+import { SecondTry } from './second-try.ts'
+import { type Call, type CallOptions, type Timings, Turn, startCall } from './turn.ts'
 
 export type ProcessStatus = CallOutput<'system.status'>['processes'][number]
 export type EngineStatus = CallOutput<'engine.list'>['engines'][number]
@@ -65,11 +56,13 @@ export class Runtime implements Running {
   readonly #deps: RuntimeDeps
   readonly #scheduler: Scheduler<EngineProcess>
   readonly #answers: Answers
+  readonly #secondTry: SecondTry
 
   constructor(deps: RuntimeDeps, options: RuntimeOptions) {
     this.#deps = deps
     // What is to be forgotten is not kept.
     this.#answers = new Answers(options.scrub ? 0 : options.resultCacheBytes)
+    this.#secondTry = new SecondTry(deps)
     this.host = new ModelHost(deps, options, {
       opened: (model, seats) => this.#scheduler.open(model, seats),
       closed: (model) => this.#scheduler.close(model),
@@ -112,12 +105,13 @@ export class Runtime implements Running {
     const key = this.#keyOf({ model, method: 'infer', request }, isDeterministicInfer(request), options)
     const before = this.#answers.find(key, (kept) => kept as InferResponse | undefined)
     if (before) return before
-    using turn = await this.#enter(model, 'infer', options)
-    const { signature } = turn.process.loaded
-    if (signature !== known) checkRequest(signature, request)
     const { inputs, outputs: wanted } = request
-    const { outputs } = await turn.process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, turn.waits)
-    return this.#answers.keep(key, { outputs, timings: turn.timings() })
+    const answer = await this.#inTurn(model, 'infer', options, async ({ process, waits }) => {
+      const { signature } = process.loaded
+      if (signature !== known) checkRequest(signature, request)
+      return await process.ask('infer', { inputs: [...inputs], ...(wanted && { outputs: [...wanted] }) }, waits)
+    })
+    return this.#answers.keep(key, answer)
   }
 
   /** @throws {SomaError} the errors of `model.embed`. */
@@ -183,7 +177,15 @@ export class Runtime implements Running {
     this.host.dropStale(model)
     const beganAt = this.#deps.clock.monotonic()
     const due = dueOf({ arrivedAt: beganAt, level: priorities.indexOf('normal') }, AGE_MS)
-    const lease = await this.host.residency.hold(model.name, due, waits)
+    return await this.#secondTry.run({ model: model.name, ...waits }, () => this.#loadOnce(model.name, { due, beganAt }, waits))
+  }
+
+  async #loadOnce(
+    name: string,
+    { due, beganAt }: { readonly due: number; readonly beganAt: number },
+    waits: Waits,
+  ): Promise<Omit<CallOutput<'model.load'>, 'name'>> {
+    const lease = await this.host.residency.hold(name, due, waits)
     try {
       const { process, readyAt, loadBeganAt } = lease
       const { signature, methods, contextLength, device } = process.loaded
@@ -284,9 +286,22 @@ export class Runtime implements Running {
     const key = this.#keyOf({ model, method, request }, true, options)
     const before = this.#answers.find(key, (kept) => kept as SmiOutput<Method> | undefined)
     if (before) return before
-    using turn = await this.#enter(model, method, options)
-    const answer = await turn.process.ask(method, request, turn.waits)
-    return this.#answers.keep(key, { ...answer, timings: turn.timings() })
+    const answer = await this.#inTurn(model, method, options, ({ process, waits }) => process.ask(method, request, waits))
+    return this.#answers.keep(key, answer)
+  }
+
+  async #inTurn<Answer extends object>(
+    model: InstalledModel,
+    method: ModelMethod,
+    options: CallOptions,
+    work: (turn: Turn) => Promise<Answer>,
+  ): Promise<Answer & Timed> {
+    using call = this.#begin(model, options)
+    return await this.#secondTry.run(call, async () => {
+      using turn = await this.#enter(call, method)
+      const answer = await work(turn)
+      return { ...answer, timings: turn.timings() }
+    })
   }
 
   #keyOf(
@@ -303,83 +318,54 @@ export class Runtime implements Running {
     options: CallOptions,
     seen: (event: SmiEvent<Method>) => void,
   ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method> & Timed, void> {
-    using turn = await this.#enter(this.#deps.registry.get(name), method, options)
-    const events = turn.process.stream(method, request, turn.waits)
-    const watched = async function* (): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method>, void> {
-      try {
-        for (;;) {
-          const step = await events.next()
-          if (step.done) return step.value
-          turn.sawFirst()
-          seen(step.value)
-          yield step.value
-        }
-      } finally {
-        await events.return(undefined as never)
-      }
-    }
-    const result = yield* watched()
-    return { ...result, timings: turn.timings() }
+    using call = this.#begin(this.#deps.registry.get(name), options)
+    return yield* this.#secondTry.stream(call, () => this.#streamOnce({ method, request }, call, seen))
   }
 
-  async #enter(model: InstalledModel, method: ModelMethod, options: CallOptions): Promise<Turn> {
-    const { clock } = this.#deps
-    const { name } = model
-    this.host.dropStale(model)
-    this.host.arrived(name)
-    const beganAt = clock.monotonic()
-    const deadline = startCall(clock, name, options)
-    const waits = { signal: deadline.signal }
+  async *#streamOnce<Method extends StreamingModelMethod>(
+    { method, request }: { readonly method: Method; readonly request: SmiInput<Method> },
+    call: Call,
+    seen: (event: SmiEvent<Method>) => void,
+  ): AsyncGenerator<SmiEvent<Method>, SmiOutput<Method> & Timed, void> {
+    using turn = await this.#enter(call, method)
+    const events = turn.process.stream(method, request, turn.waits)
     try {
-      const urgency = { principal: options.principal ?? OWNER, priority: options.priority ?? 'normal' }
-      const seat = await this.#scheduler.enter(name, urgency, waits)
-      const turn = new Turn(clock, seat, { waits, beganAt }, () => this.#leave(name, seat, { waits, deadline }))
-      if (seat.process.loaded.methods.includes(method)) return turn
-      turn[Symbol.dispose]()
-      throw cannot(name, method, seat.process.loaded.methods)
-    } catch (error) {
-      deadline[Symbol.dispose]()
-      throw error
+      for (;;) {
+        const step = await events.next()
+        if (step.done) return { ...step.value, timings: turn.timings() }
+        turn.sawFirst()
+        seen(step.value)
+        yield step.value
+      }
+    } finally {
+      await events.return(undefined as never)
     }
+  }
+
+  #begin(model: InstalledModel, options: CallOptions): Call {
+    this.host.dropStale(model)
+    this.host.arrived(model.name)
+    return startCall(this.#deps.clock, model.name, options)
+  }
+
+  async #enter({ model, signal, beganAt, options }: Call, method: ModelMethod): Promise<Turn> {
+    const waits = { signal }
+    const urgency = { principal: options.principal ?? OWNER, priority: options.priority ?? 'normal' }
+    const seat = await this.#scheduler.enter(model, urgency, waits)
+    const turn = new Turn(this.#deps.clock, seat, { waits, beganAt }, () => this.#leave(model, seat, waits))
+    if (seat.process.loaded.methods.includes(method)) return turn
+    turn[Symbol.dispose]()
+    throw cannot(model, method, seat.process.loaded.methods)
   }
 
   /**
    * The caller has its answer, or has gone away; the turn ends when the engine is really free. Until then a next call would only
    * wait inside the engine, where it could not be cancelled in time nor moved to another process.
    */
-  #leave(name: string, seat: Seat<EngineProcess>, call: { readonly waits: Waits; readonly deadline: Disposable }): void {
-    call.deadline[Symbol.dispose]()
+  #leave(name: string, seat: Seat<EngineProcess>, waits: Waits): void {
     if (seat.process.state !== 'stopping') this.host.delays.succeeded(seat.process.descriptor.id, name)
-    const settled = seat.process.settle(call.waits)
+    const settled = seat.process.settle(waits)
     if (settled) void settled.then(() => seat.leave())
     else seat.leave()
   }
-}
-
-/** Before queueing where the signature is known: a call that cannot work must not wait, nor make others wait. */
-function checkRequest(signature: Signature, { inputs, outputs }: InferRequest): void {
-  checkInputs(signature, inputs)
-  const unknown = outputs?.find((name) => !signature.outputs.some((output) => output.name === name))
-  if (unknown === undefined) return
-  const names = signature.outputs.map(({ name }) => name)
-  throw new SomaError('model/input-mismatch', `the model has no output "${unknown}"; it has ${names.join(', ')}`, {
-    details: { output: unknown, outputs: names },
-  })
-}
-
-function append(text: string, piece: string): string {
-  if (text.length + piece.length <= GENERATED_LENGTH_MAX) return text + piece
-  throw new SomaError(
-    'resource/exhausted',
-    `the generated text is over the limit of ${GENERATED_LENGTH_MAX} characters; ask for fewer tokens`,
-    {
-      details: { lengthMax: GENERATED_LENGTH_MAX },
-    },
-  )
-}
-
-function cannot(model: string, method: ModelMethod, methods: readonly ModelMethod[]): SomaError {
-  return new SomaError('model/unsupported', `model ${model} cannot ${method}; it can ${methods.join(', ') || 'do nothing'}`, {
-    details: { model, method, methods },
-  })
 }

@@ -1,6 +1,6 @@
 import { type Clock, SomaError } from '@soma/core'
 import type { CallOutput, Priority } from '@soma/spec'
-import { type Deadline, startDeadline } from '../deadline.ts'
+import { startDeadline } from '../deadline.ts'
 import type { EngineProcess } from './engine-process.ts'
 import type { Seat } from './scheduler.ts'
 
@@ -15,18 +15,29 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined
 }
 
-/** A call's own signal: aborts with the caller's, and with `call/timeout` when its time is up. */
-export function startCall(clock: Clock, model: string, { signal, deadlineMs }: CallOptions): Deadline {
-  if (deadlineMs === undefined) return { signal, passed: false, [Symbol.dispose]: () => undefined }
+/** A call from its arrival to its answer, however many turns that takes. */
+export interface Call extends Disposable {
+  readonly model: string
+  /** Aborts with the caller's, and with `call/timeout` when its time is up. */
+  readonly signal: AbortSignal
+  readonly beganAt: number
+  readonly options: CallOptions
+}
+
+export function startCall(clock: Clock, model: string, options: CallOptions): Call {
+  const { signal, deadlineMs } = options
+  const call = { model, beganAt: clock.monotonic(), options }
+  if (deadlineMs === undefined) return { ...call, signal, [Symbol.dispose]: () => undefined }
   const late = (): SomaError =>
     new SomaError('call/timeout', `the call of model ${model} had not ended after ${deadlineMs} ms`, { details: { model, deadlineMs } })
-  return startDeadline(clock, deadlineMs, late, signal)
+  const deadline = startDeadline(clock, deadlineMs, late, signal)
+  return { ...call, signal: deadline.signal, [Symbol.dispose]: () => deadline[Symbol.dispose]() }
 }
 
 /** One call's time with a model in memory. */
 export class Turn implements Disposable {
   readonly process: EngineProcess
-  /** Of this call alone. */
+  /** Of this turn alone. */
   readonly waits: { readonly signal: AbortSignal }
   readonly #clock: Clock
   readonly #leave: () => void
@@ -37,7 +48,7 @@ export class Turn implements Disposable {
   constructor(
     clock: Clock,
     { process, loadMs }: Seat<EngineProcess>,
-    call: { readonly waits: { readonly signal: AbortSignal }; readonly beganAt: number },
+    call: { readonly waits: Turn['waits']; readonly beganAt: number },
     leave: () => void,
   ) {
     this.process = process
