@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, '..')
 const scenarios: ReadonlyArray<{ readonly document: string; readonly before: readonly string[]; readonly shows: RegExp }> = [
   { document: 'docs/guide/models.md', before: ['soma serve --detach --port 0'], shows: /installed from-shelf 3/ },
   { document: 'docs/guide/running.md', before: ['soma config set http.port 0'], shows: /The capital of France is Paris/ },
+  { document: 'docs/guide/engines.md', before: ['soma config set http.port 0'], shows: /llama\.cpp loads/ },
   { document: 'docs/guide/axon.md', before: ['soma config set http.port 0'], shows: /bert-base-uncased/ },
 ]
 
