@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { llamaGguf, tinySafetensors } from '@soma/testkit/formats'
-import { arithmeticModel } from '@soma/testkit/onnx'
+import { arithmeticModel, writeOnnxModel } from '@soma/testkit/onnx'
 import {
   type DockerRegistry,
   type FaultyServer,
@@ -28,6 +28,36 @@ const gguf = llamaGguf()
 const card =
   '---\nlicense: apache-2.0\npipeline_tag: text-generation\nlanguage: en\n---\n# Tiny\n\nA model that is small enough for a test.\n'
 const commit = '1'.repeat(40)
+const words = ['[UNK]', '[MASK]', 'yes', 'no']
+const tokenizer = {
+  version: '1.0',
+  added_tokens: [{ id: 1, content: '[MASK]', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false }],
+  normalizer: { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: null,
+  decoder: { type: 'WordPiece', prefix: '##', cleanup: false },
+  model: {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+  },
+}
+/** For every word, scores of all words. */
+const bert = writeOnnxModel({
+  inputs: [{ name: 'input_ids', dtype: 'int64', shape: ['batch', 'sequence'] }],
+  outputs: [{ name: 'logits', dtype: 'float32', shape: ['batch', 'sequence', words.length] }],
+  nodes: [{ op: 'Gather', inputs: ['scores', 'input_ids'], outputs: ['logits'] }],
+  initializers: [
+    {
+      name: 'scores',
+      dtype: 'float32',
+      shape: [words.length, words.length],
+      data: new Uint8Array(Float32Array.from({ length: words.length ** 2 }, (_, at) => at).buffer),
+    },
+  ],
+})
 /** A checkpoint as `torch.save` writes it, of no weights: `collections.OrderedDict()`. */
 const checkpoint = zipOf({
   'tinynet/data.pkl': Buffer.from('\x80\x02ccollections\nOrderedDict\nq\0)Rq\x01.', 'latin1'),
@@ -56,9 +86,10 @@ export async function startHubs(t: TestContext): Promise<Readonly<Record<string,
         commits: {
           [commit]: {
             'config.json': '{"architectures":["BertForMaskedLM"],"model_type":"bert","max_position_embeddings":512,"vocab_size":30522}',
-            'tokenizer.json': '{"version":"1.0","model":{"type":"WordPiece"}}',
+            'tokenizer.json': JSON.stringify(tokenizer),
+            'tokenizer_config.json': '{"tokenizer_class":"BertTokenizer","mask_token":"[MASK]","unk_token":"[UNK]"}',
             'model.safetensors': Buffer.from(tinySafetensors()),
-            'model.onnx': Buffer.from(onnx),
+            'model.onnx': Buffer.from(bert),
             'pytorch_model.bin': Buffer.alloc(1000),
           },
         },
