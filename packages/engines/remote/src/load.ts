@@ -2,7 +2,7 @@ import type { EngineContext, LoadedModel } from '@soma/spec'
 import { loadFailed } from './errors.ts'
 import { Connection } from './http/connection.ts'
 import type { EndpointFile } from './options.ts'
-import { type RemotePolicy, checkCommand, checkUrl, isLoopback, keyFor } from './policy.ts'
+import { type RemotePolicy, checkCommand, checkEnvironment, checkUrl, isLoopback, keyFor } from './policy.ts'
 import { type LocalServer, type RecipeDeps, startServer } from './process/recipe.ts'
 import { runnable } from './run.ts'
 
@@ -46,6 +46,7 @@ async function serverOf(
 ): Promise<{ readonly url: string; readonly server: LocalServer } | undefined> {
   if (!recipe) return undefined
   checkCommand(deps.policy, recipe.command)
+  checkEnvironment(recipe.env)
   if (!isLoopback(new URL(url.replaceAll('{port}', '1'))))
     throw loadFailed('the URL of a server that is started here must be one of this machine')
   return await startServer(deps, recipe, url, signal)

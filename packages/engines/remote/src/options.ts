@@ -13,8 +13,11 @@ const ProcessSchema = z.strictObject({
   command: z.string().min(1).max(4096),
   args: z.array(z.string().max(4096)).max(256).default([]),
   env: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string().max(32_768)).default({}),
-  /** Answers 200 when the server is ready. */
-  health: z.string().startsWith('/').default('/health'),
+  /** A path, which answers 200 when the server is ready. Two slashes would begin the name of another server. */
+  health: z
+    .string()
+    .regex(/^\/(?![/\\])/)
+    .default('/health'),
   readyMs: z.number().int().positive().max(READY_MS_MAX).default(READY_MS),
 })
 export type ProcessRecipe = z.output<typeof ProcessSchema>

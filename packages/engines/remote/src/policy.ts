@@ -50,6 +50,23 @@ export function checkCommand({ mode, commands }: RemotePolicy, command: string):
   )
 }
 
+/** Variables that choose which code a program runs: what `PATH` finds, loaders bring in, or interpreters run first. */
+const CODE_VARIABLE =
+  /^(PATH|IFS|ENV|HOME|(LD|DYLD|BASH|PYTHON|NODE|PERL\d?|RUBY|JAVA|JDK|CLASSPATH|LUA|GCONV|GIT|SSL|OPENSSL).*|.*_PRELOAD|CUDA_INJECTION.*)$/i
+
+/** The user allowed a program, not whatever a package can make of it. @throws {SomaError} `model/unsupported` naming the variable. */
+export function checkEnvironment(env: Readonly<Record<string, string>>): void {
+  const name = Object.keys(env).find((one) => CODE_VARIABLE.test(one))
+  if (name === undefined) return
+  throw new SomaError(
+    'model/unsupported',
+    `this model’s recipe sets ${name}, which can make an allowed program run other code; take it out`,
+    {
+      details: { variable: name },
+    },
+  )
+}
+
 /** @returns the key for a URL, if it has one. @throws {SomaError} `engine/missing` when it is not where it should be. */
 export function keyFor({ keys }: RemotePolicy, { origin }: URL): string | undefined {
   const entry = keys[origin]

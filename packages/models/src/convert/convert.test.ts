@@ -76,6 +76,7 @@ test('a conversion that fails, and an engine that crashes in it, leave nothing b
     [`write('model.onnx'); process.abort()`, 'engine/crashed'],
     [`write('model.onnx'); return { files: ['model.onnx', 'more.onnx'], notes: [] }`, 'engine/protocol'],
     [`symlinkSync('/etc/hostname', join(request.directory, 'model.onnx')); return { files: ['model.onnx'], notes: [] }`, 'engine/protocol'],
+    [`symlinkSync('/etc', join(request.directory, 'linked')); return { files: ['linked/passwd'], notes: [] }`, 'engine/protocol'],
     [`return { files: ['../../../model.onnx'], notes: [] }`, 'package/unsafe-path'],
     [
       `writeFileSync(join(request.directory, 'model.onnx'), 'no model'); return { files: ['model.onnx'], notes: [] }`,

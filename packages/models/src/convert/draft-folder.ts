@@ -1,4 +1,4 @@
-import { lstat, mkdir, rm } from 'node:fs/promises'
+import { lstat, mkdir, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Rng, SomaError, randomId } from '@soma/core'
 import { checkPackagePath } from '@soma/spec'
@@ -41,10 +41,15 @@ export class DraftFolder implements AsyncDisposable {
   async #look(path: string, engine: string): Promise<WrittenFile> {
     const localPath = join(this.path, path)
     const stats = await lstat(localPath).catch(() => undefined)
-    if (stats?.isFile()) return { path, localPath, sizeBytes: stats.size }
+    if (stats?.isFile() && (await this.#isInside(path))) return { path, localPath, sizeBytes: stats.size }
     throw new SomaError('engine/protocol', `engine ${engine} says that it wrote ${path}, where ${stats ? 'no file' : 'nothing'} is`, {
       details: { engine, path },
     })
+  }
+
+  /** A folder on the way may be a link to somewhere else. */
+  async #isInside(path: string): Promise<boolean> {
+    return (await realpath(join(this.path, path))) === join(await realpath(this.path), path)
   }
 }
 

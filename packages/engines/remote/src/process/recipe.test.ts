@@ -68,6 +68,15 @@ test('only programs that the user named are started, and only for this machine',
   await assert.rejects(loadEndpoint(endpoint, { ...deps, policy }), { code: 'model/unsupported', message: /engines\.remoteCommands/ })
   await assert.rejects(loadEndpoint(endpoint, { ...deps, policy: { ...deps.policy, mode: 'off' } }), { message: /engines\.remote local/ })
   await assert.rejects(loadEndpoint({ ...endpoint, url: 'http://10.0.0.1:{port}/' }, deps), { message: /one of this machine/ })
+  for (const health of ['//example.org/health', '/\\example.org/health'])
+    await assert.rejects(loadEndpoint({ ...endpoint, process: { ...recipe, health } }, deps), { message: /health/ })
+})
+
+test('a recipe cannot make an allowed program run the package’s code', async () => {
+  for (const name of ['PATH', 'LD_PRELOAD', 'PYTHONPATH', 'NODE_OPTIONS', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV']) {
+    const process = { ...recipe, env: { CUDA_VISIBLE_DEVICES: '0', [name]: 'x' } }
+    await assert.rejects(loadEndpoint({ ...endpoint, process }, deps), { code: 'model/unsupported', message: new RegExp(`sets ${name},`) })
+  }
 })
 
 test('a server ends when the engine is killed', async () => {

@@ -61,7 +61,7 @@ async function untilReady(deps: RecipeDeps, server: LocalServer, { recipe, healt
 async function isReady({ fetch, deadline }: RecipeDeps, health: URL, waits: AbortSignal): Promise<boolean> {
   if (waits.aborted) return true
   try {
-    const answer = await fetch(health, { signal: AbortSignal.any([waits, deadline(HEALTH_MS_MAX)]) })
+    const answer = await fetch(health, { redirect: 'manual', signal: AbortSignal.any([waits, deadline(HEALTH_MS_MAX)]) })
     await answer.body?.cancel()
     return answer.ok
   } catch {
