@@ -34,6 +34,7 @@ export {
   callTable,
   isCallName,
 } from './calls/table.ts'
+export { readFiles } from './calls/model.ts'
 export { type Capability, CapabilitySchema, EventSchema, ModelName, PrincipalSchema, type SomaEvent } from './calls/values.ts'
 export {
   type Constraints,

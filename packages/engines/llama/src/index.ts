@@ -41,6 +41,7 @@ export const descriptor: EngineDescriptor = {
     {
       name: 'lora',
       type: 'strings',
+      files: true,
       default: [],
       description: 'LoRA adapters: files of the package or absolute paths, each with an optional scale after "=": style.gguf=0.5.',
     },
@@ -51,7 +52,12 @@ export const descriptor: EngineDescriptor = {
       default: 'off',
       description: 'Guess tokens and check several at once: from the prompt (lookup), or with the small model in draftModel.',
     },
-    { name: 'draftModel', type: 'string', description: 'GGUF file of the model that guesses: a file of the package or an absolute path.' },
+    {
+      name: 'draftModel',
+      type: 'string',
+      files: true,
+      description: 'GGUF file of the model that guesses: a file of the package or an absolute path.',
+    },
     { name: 'chatTemplate', type: 'string', description: 'Jinja text to use in place of the chat template in the file.' },
     {
       name: 'memoryMap',

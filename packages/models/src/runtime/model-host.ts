@@ -15,7 +15,7 @@ import type { EngineProcess } from './engine-process.ts'
 import { History } from './history.ts'
 import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, URGENT_MS, USED_GAP_MS } from './limits.ts'
 import { ModelLoader, type PreparedModel } from './model-loader.ts'
-import { type ChosenModel, ModelSettings, type Override, isSameModel, withOverride } from './model-settings.ts'
+import { type ChosenModel, ModelSettings, type Override, checkOwnFiles, isSameModel, withOverride } from './model-settings.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
 import { parseResidency } from './residency-text.ts'
 import { Residency } from './residency.ts'
@@ -261,7 +261,9 @@ export class ModelHost {
   }
 
   async #prepare(name: string, waits: { readonly signal: AbortSignal }): Promise<PreparedModel> {
-    const model = this.chosen(this.#deps.registry.get(name))
+    const installed = this.#deps.registry.get(name)
+    const model = this.chosen(installed)
+    checkOwnFiles(this.pool.status(model.engine).entry.descriptor, installed)
     return await this.loader.prepare(model, this.#loadOptions(model), waits)
   }
 

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import { type Log, SomaError, canonicalJson } from '@soma/core'
 import { type EngineDescriptor, type EngineOption, ResidencySchema, type ResidencySetting } from '@soma/spec'
 import type { Records } from '@soma/store'
@@ -84,6 +85,26 @@ export function checkSettings({ id, options }: EngineDescriptor, settings: Reado
         details: { engine: id, setting: name },
       })
   }
+}
+
+/** The settings that name files of this machine, and not of the package. */
+export function settingsNamingFiles({ options = [] }: EngineDescriptor, settings: Readonly<Record<string, unknown>>): string[] {
+  return options.filter(({ name, files }) => files && [settings[name]].flat().some(isForeign)).map(({ name }) => name)
+}
+
+function isForeign(path: unknown): boolean {
+  return typeof path === 'string' && isAbsolute(path)
+}
+
+/** Whoever writes a package must not choose among the files of those who run it. @throws {SomaError} `model/load-failed`. */
+export function checkOwnFiles(descriptor: EngineDescriptor, { name, engine, settings }: InstalledModel): void {
+  const [setting] = engine === null || engine === descriptor.id ? settingsNamingFiles(descriptor, settings) : []
+  if (setting === undefined) return
+  throw new SomaError(
+    'model/load-failed',
+    `the package of ${name} names a file of this machine as its setting ${setting}; set it with soma model configure if that is meant`,
+    { details: { model: name, setting } },
+  )
 }
 
 const takesType: { readonly [Type in EngineOption['type']]: (value: unknown) => boolean } = {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type CallContext, callTable } from '@soma/spec'
+import type { InstalledModel } from '../ports.ts'
+import { checkOwnFiles } from './model-settings.ts'
 import { createResidencyHandlers } from './residency-handlers.ts'
 import { World, callContext, echoEngine, float32, never, refused } from './test-world.ts'
 
@@ -111,6 +113,27 @@ describe('model.configure', () => {
       message: 'engine echo has no setting "size"; it has residentBytes',
     })
     assert.throws(() => configure({ model: 'a', settings: { residentBytes: 'much' } }, committing()), { code: 'config/invalid' })
+  })
+
+  it('lets files of this machine be named by those alone who may read files', async () => {
+    const options = [{ name: 'lora', type: 'strings' as const, files: true, description: '' }]
+    await using world = await World.create({ a: {} }, { engines: [{ ...echoEngine, descriptor: { ...echoEngine.descriptor, options } }] })
+    const { 'model.configure': configure } = createResidencyHandlers(world.runtime)
+    const ctx = { ...committing(), allows: (resource: string) => resource !== 'host/files' }
+    assert.throws(() => configure({ model: 'a', settings: { lora: ['mine.gguf', '/etc/passwd'] } }, ctx), {
+      code: 'capability/denied',
+      message: /may not read host\/files.*setting lora/,
+    })
+    await configure({ model: 'a', settings: { lora: ['mine.gguf'] } }, ctx)
+    await configure({ model: 'a', settings: { lora: ['/opt/style.gguf=0.5'] } }, committing())
+  })
+
+  it('never loads a package that itself names a file of this machine', () => {
+    const option = { name: 'draftModel', type: 'string' as const, files: true, description: '' }
+    const descriptor = { ...echoEngine.descriptor, options: [option] }
+    const model = (draftModel: string) => ({ name: 'a', engine: 'echo', settings: { draftModel } }) as unknown as InstalledModel
+    checkOwnFiles(descriptor, model('small.gguf'))
+    assert.throws(() => checkOwnFiles(descriptor, model('/home/me/secret.gguf')), { code: 'model/load-failed', message: /draftModel/ })
   })
 })
 

@@ -1,8 +1,17 @@
 import { SomaError } from '@soma/core'
-import type { CallContext, CallOutput, Handlers, ResidencySetting, ValidInput } from '@soma/spec'
+import {
+  type CallContext,
+  type CallOutput,
+  type EngineDescriptor,
+  type Handlers,
+  type ResidencySetting,
+  type ValidInput,
+  readFiles,
+} from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
+import { denied } from '../versions/may-follow.ts'
 import { explainModel } from './explain.ts'
-import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings } from './model-settings.ts'
+import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings, settingsNamingFiles } from './model-settings.ts'
 import { residencyText } from './residency-text.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -46,11 +55,13 @@ function nextResidency(
   return { mode, pinned, ...(isTimed && kept !== undefined && { seconds: kept }) }
 }
 
-function configure(runtime: Runtime, input: ValidInput<'model.configure'>, { effects }: CallContext): CallOutput<'model.configure'> {
+function configure(runtime: Runtime, input: ValidInput<'model.configure'>, ctx: CallContext): CallOutput<'model.configure'> {
+  const { effects } = ctx
   const model = runtime.modelOf(input.model)
   const { name } = model
   const next = nextOverride(runtime.host.settings.override(name), input)
-  check(runtime, model, next)
+  const engine = checkOverride(runtime, model, next)
+  if (engine) checkFiles(engine, input.settings ?? {}, ctx)
   effects.require(() => void runtime.modelOf(name))
   effects.put(SETTINGS_KIND, name, next)
   effects.emit({ name: 'model.changed', resource: `model/${name}`, data: { name, engine: next.engine, device: next.device } })
@@ -67,9 +78,10 @@ function nextOverride(
   return { engine, device, settings: Object.fromEntries(merged) }
 }
 
-function check({ host }: Runtime, model: InstalledModel, next: Override): void {
+/** @returns the engine that the settings are for, when there is one. */
+function checkOverride({ host }: Runtime, model: InstalledModel, next: Override): EngineDescriptor | undefined {
   const engine = next.engine ?? host.choice.of(model)
-  if (engine === null) return
+  if (engine === null) return undefined
   const { descriptor } = host.pool.status(engine).entry
   if (!descriptor.formats.includes(model.format))
     throw new SomaError(
@@ -80,4 +92,12 @@ function check({ host }: Runtime, model: InstalledModel, next: Override): void {
       },
     )
   checkSettings(descriptor, next.settings)
+  return descriptor
+}
+
+/** Choosing how a model is loaded is not choosing which files of this machine are read for it. */
+function checkFiles(engine: EngineDescriptor, settings: Override['settings'], ctx: CallContext): void {
+  const [setting] = settingsNamingFiles(engine, settings)
+  if (setting !== undefined && !ctx.allows(readFiles.resource, readFiles.right))
+    throw denied(ctx, readFiles, `naming a file of this machine as the setting ${setting}`)
 }

@@ -1,4 +1,4 @@
 // Generated from the call table in packages/spec/src/calls by `npm run docs`; do not edit.
 
 /** sha256 of `callsContract(callTable)`: daemons and clients compare theirs when they meet. */
-export const CALLS_DIGEST = 'a98036e6e2812b4d15636e26dd383804a348352e15230da44f148caa43d640bb'
+export const CALLS_DIGEST = 'ee41673f02a4bce75c8d55c897069393d589126bdca6a84df067c9caecab4a02'

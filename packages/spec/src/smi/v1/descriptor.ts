@@ -30,6 +30,8 @@ export const EngineOptionSchema = z.strictObject({
   default: z.union([z.boolean(), z.number(), z.string(), z.null(), z.array(z.string())]).optional(),
   /** The only texts it takes. */
   values: z.array(z.string()).optional(),
+  /** It names files: of the package, or by their absolute paths of this machine, which only who may read files may choose. */
+  files: z.boolean().optional(),
 })
 export type EngineOption = z.output<typeof EngineOptionSchema>
 
