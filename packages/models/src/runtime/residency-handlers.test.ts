@@ -4,6 +4,7 @@ import { type CallContext, callTable } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
 import { checkOwnFiles } from './model-settings.ts'
 import { createResidencyHandlers } from './residency-handlers.ts'
+import type { Runtime } from './runtime.ts'
 import { World, callContext, echoEngine, float32, never, refused } from './test-world.ts'
 
 /** A context whose effects are committed at once, and written down. */
@@ -126,6 +127,15 @@ describe('model.configure', () => {
     })
     await configure({ model: 'a', settings: { lora: ['mine.gguf'] } }, ctx)
     await configure({ model: 'a', settings: { lora: ['/opt/style.gguf=0.5'] } }, committing())
+  })
+
+  it('takes the right to what an alias stands for, and so does model.residency', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createResidencyHandlers({ modelOf: () => world.model('a') } as unknown as Runtime)
+    const ctx = { ...committing(), allows: (resource: string) => resource !== 'model/a' }
+    const denied = { code: 'capability/denied', message: /may not manage model\/a/ }
+    assert.throws(() => handlers['model.configure']({ model: 'alias', device: 'cpu' }, ctx), denied)
+    assert.throws(() => handlers['model.residency']({ model: 'alias', pinned: true }, ctx), denied)
   })
 
   it('never loads a package that itself names a file of this machine', () => {

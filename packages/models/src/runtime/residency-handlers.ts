@@ -9,7 +9,7 @@ import {
   readFiles,
 } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
-import { denied } from '../versions/may-follow.ts'
+import { denied, modelToChange } from '../versions/may-follow.ts'
 import { explainModel } from './explain.ts'
 import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings, settingsNamingFiles } from './model-settings.ts'
 import { residencyText } from './residency-text.ts'
@@ -30,8 +30,9 @@ export function createResidencyHandlers(runtime: Runtime): Required<Pick<Handler
   }
 }
 
-function setResidency(runtime: Runtime, input: ValidInput<'model.residency'>, { effects }: CallContext): CallOutput<'model.residency'> {
-  const { name } = runtime.modelOf(input.model)
+function setResidency(runtime: Runtime, input: ValidInput<'model.residency'>, ctx: CallContext): CallOutput<'model.residency'> {
+  const { effects } = ctx
+  const { name } = modelToManage(runtime, input.model, ctx)
   const residency = nextResidency(runtime.host.residencyOf(name), input)
   effects.require(() => void runtime.modelOf(name))
   effects.put(RESIDENCY_KIND, name, residency)
@@ -42,6 +43,10 @@ function setResidency(runtime: Runtime, input: ValidInput<'model.residency'>, { 
   })
   effects.committed(() => runtime.host.setResidency(name, residency))
   return { name, residency }
+}
+
+function modelToManage(runtime: Runtime, name: string, ctx: CallContext): InstalledModel {
+  return modelToChange({ get: (one) => runtime.modelOf(one) }, name, ctx, 'manage')
 }
 
 function nextResidency(
@@ -57,7 +62,7 @@ function nextResidency(
 
 function configure(runtime: Runtime, input: ValidInput<'model.configure'>, ctx: CallContext): CallOutput<'model.configure'> {
   const { effects } = ctx
-  const model = runtime.modelOf(input.model)
+  const model = modelToManage(runtime, input.model, ctx)
   const { name } = model
   const next = nextOverride(runtime.host.settings.override(name), input)
   const engine = checkOverride(runtime, model, next)

@@ -1,5 +1,5 @@
 import { SomaError } from '@soma/core'
-import { type CallContext, type Need, publicReference, readsOf } from '@soma/spec'
+import { type CallContext, type Need, type Right, publicReference, readsOf } from '@soma/spec'
 import type { InstalledModel, Registry } from '../ports.ts'
 
 /**
@@ -7,11 +7,16 @@ import type { InstalledModel, Registry } from '../ports.ts'
  * do that under its own name.
  * @throws {SomaError} `model/not-found`, `capability/denied`.
  */
-export function modelToChange(registry: Pick<Registry, 'get'>, name: string, ctx: Pick<CallContext, 'allows' | 'caller'>): InstalledModel {
+export function modelToChange(
+  registry: Pick<Registry, 'get'>,
+  name: string,
+  ctx: Pick<CallContext, 'allows' | 'caller'>,
+  right: Right = 'install',
+): InstalledModel {
   const model = registry.get(name)
   const resource = `model/${model.name}`
-  if (model.name !== name && !ctx.allows(resource, 'install'))
-    throw denied(ctx, { resource, right: 'install' }, `changing what the alias ${name} stands for`)
+  if (model.name !== name && !ctx.allows(resource, right))
+    throw denied(ctx, { resource, right }, `changing what the alias ${name} stands for`)
   return model
 }
 
