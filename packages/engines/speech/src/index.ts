@@ -23,7 +23,8 @@ function layouts(task: string, files: (onnx: string) => Readonly<Record<string, 
  * | Piper | real weights (the voice "joe", where the network allows), and a generated model |
  * | VITS | a generated model |
  * | Zipformer CTC, Zipformer transducer, WeNet CTC, SenseVoice | generated models: tones for letters |
- * | Whisper, Moonshine, Paraformer | generated models: a fixed text in answer to any sound |
+ * | Whisper | real weights (tiny.en, `examples/transcribe`, where the network allows), and a generated model |
+ * | Moonshine, Paraformer | generated models: a fixed text in answer to any sound |
  * | NeMo, streaming Zipformer, Moonshine 2, Kokoro, Kitten, Matcha | nothing: no free weights could be had where Soma is built |
  */
 export const descriptor: EngineDescriptor = {
