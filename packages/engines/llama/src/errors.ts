@@ -19,8 +19,9 @@ export function unsupported(what: string, why: string): SomaError {
   return new SomaError('model/unsupported', `${what}: ${why}`, { details: { option: what } })
 }
 
+/** A request that this model does not take. */
 export function invalidInput(what: string, cause?: unknown): SomaError {
-  return new SomaError('call/invalid-input', what, { cause })
+  return new SomaError('model/input-mismatch', what, { cause })
 }
 
 /** `contextLength` is what the model has in all; a prompt must leave room for one token. */

@@ -13,10 +13,18 @@ export const SEQUENCES_DEFAULT = 4
 export const SEQUENCES_MAX = 64
 /** Caches of a default load may take this much, or half as much as the weights where that is more. */
 export const CACHE_BYTES_DEFAULT = 512 * 1024 * 1024
+/**
+ * Tokens of all sequences up to which llama.cpp is asked what a context takes. It makes its table of them to answer, a row of
+ * `CELL_BYTES` each: 16 M tokens for 64 sequences took all 24 GB of a machine.
+ */
+export const ASKED_CELLS_MAX = 4 * 1024 * 1024
+export const CELL_BYTES = 64
 export const BATCH_SIZE_DEFAULT = 512
 export const BATCH_SIZE_MAX = 16_384
 export const LORA_MAX = 16
 export const CHAT_TEMPLATE_LENGTH_MAX = 256 * 1024
+/** A template writes 4,096 messages in some milliseconds; one that takes longer than this on the busiest machine does not end. */
+export const TEMPLATE_MS_MAX = 5_000
 /** Smaller loads that an estimate suggests. */
 export const SMALLER_MAX = 6
 
@@ -37,10 +45,21 @@ export const PENALTY_TOKENS = 64
 /** Of a context that a prompt was cut to fit, the part that is left for an answer of unknown length. */
 export const ANSWER_SHARE = 0.25
 
+/**
+ * Text beyond which it is tokenized in pieces of about this length, in UTF-16 units: the time that llama.cpp takes grows with the
+ * square of the number of control tokens in it. 390 kB with 30,000 of them took 16 s in one piece.
+ */
+export const TOKENIZE_PIECE_LENGTH = 1024
+/** Short pieces whose tokens are remembered while one text is tokenized. */
+export const TOKENIZED_KEPT_MAX = 1024
+export const TOKENIZED_KEPT_LENGTH_MAX = 64
+
 /** Grammars kept compiled. */
 export const GRAMMARS_KEPT_MAX = 32
 /** Rules of the grammar of one schema: a schema of a thousand properties has two thousand. */
 export const GRAMMAR_RULES_MAX = 8192
+/** Brackets inside brackets of a grammar: llama.cpp's reader, which calls itself for each, overflows its stack at some ten thousand. */
+export const GRAMMAR_NESTING_MAX = 512
 export const SCHEMA_DEPTH_MAX = 64
 /** Repetitions that llama.cpp compiles without complaint. */
 export const GRAMMAR_REPEAT_MAX = 2000

@@ -2,7 +2,9 @@ import type { GgmlType, GgufFileInfo, GgufInsights, GgufInsightsResourceRequirem
 import type { ModelPackage } from '@soma/spec'
 import { unsupported } from './errors.ts'
 import {
+  ASKED_CELLS_MAX,
   CACHE_BYTES_DEFAULT,
+  CELL_BYTES,
   CONTEXT_LENGTH_DEFAULT,
   CONTEXT_LENGTH_MIN,
   EMBED_CONTEXT_LENGTH_DEFAULT,
@@ -61,15 +63,7 @@ export function trainedLength({ trainContextSize = CONTEXT_LENGTH_DEFAULT }: Ggu
 function defaultSequences(insights: GgufInsights, plan: Plan): number {
   const bytesMax = Math.max(CACHE_BYTES_DEFAULT, insights.modelSize / 2)
   const cacheBytes = (sequences: number): number => {
-    const { cpuRam, gpuVram } = insights.estimateContextResourceRequirements({
-      contextSize: plan.contextLength,
-      modelGpuLayers: plan.gpuLayers,
-      batchSize: plan.batchSize,
-      sequences,
-      includeGraphOverhead: false,
-      kvCacheKeyType: plan.kvType,
-      kvCacheValueType: plan.kvType,
-    })
+    const { cpuRam, gpuVram } = contextFormula(insights, { ...plan, sequences }, { includeGraphOverhead: false })
     return cpuRam + gpuVram
   }
   let sequences = SEQUENCES_DEFAULT
@@ -77,14 +71,36 @@ function defaultSequences(insights: GgufInsights, plan: Plan): number {
   return sequences
 }
 
-export function contextBytes(insights: GgufInsights, plan: Plan): Promise<GgufInsightsResourceRequirements> {
-  return insights.estimateContextResourceRequirementsV2({
+/** What llama.cpp will allocate; of a context so large that even its answer would take gigabytes, at least that much. */
+export async function contextBytes(insights: GgufInsights, plan: Plan): Promise<GgufInsightsResourceRequirements> {
+  const cells = plan.contextLength * plan.sequences
+  if (cells > ASKED_CELLS_MAX) {
+    const { cpuRam, gpuVram } = contextFormula(insights, plan, { includeGraphOverhead: true })
+    return { cpuRam: cpuRam + cells * CELL_BYTES, gpuVram }
+  }
+  return await insights.estimateContextResourceRequirementsV2({
     contextSize: plan.contextLength,
     modelGpuLayers: plan.gpuLayers,
     batchSize: plan.batchSize,
     sequences: plan.sequences,
     isEmbeddingContext: plan.use !== 'generate',
     flashAttention: plan.flashAttention,
+    kvCacheKeyType: plan.kvType,
+    kvCacheValueType: plan.kvType,
+  })
+}
+
+function contextFormula(
+  insights: GgufInsights,
+  plan: Plan,
+  { includeGraphOverhead }: { readonly includeGraphOverhead: boolean },
+): GgufInsightsResourceRequirements {
+  return insights.estimateContextResourceRequirements({
+    contextSize: plan.contextLength,
+    modelGpuLayers: plan.gpuLayers,
+    batchSize: plan.batchSize,
+    sequences: plan.sequences,
+    includeGraphOverhead,
     kvCacheKeyType: plan.kvType,
     kvCacheValueType: plan.kvType,
   })

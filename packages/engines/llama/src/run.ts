@@ -26,6 +26,7 @@ import { Rounds } from './rounds.ts'
 import type { Library } from './runtime.ts'
 import type { Slot } from './slots.ts'
 import type { KeptState } from './state.ts'
+import { piecewise } from './text/piecewise.ts'
 import type { ThreadLimit } from './thread-limit.ts'
 
 export interface GenerateDeps {
@@ -73,7 +74,7 @@ export class GenerateModel implements LoadedModel {
     this.#owned = owned
     const { bos, shouldPrependBosToken } = model.tokens
     this.#prompts = {
-      tokenize: model.tokenizer,
+      tokenize: piecewise(model.tokenizer, model.fileInfo.metadata.tokenizer?.ggml),
       firstToken: shouldPrependBosToken && bos !== null ? bos : undefined,
       template,
       contextLength: this.contextLength,
@@ -83,7 +84,7 @@ export class GenerateModel implements LoadedModel {
     this.#defaults = samplingDefaults(model.fileInfo)
   }
 
-  /** @throws {SomaError} `model/context-overflow`; `model/unsupported` naming what cannot be honoured; `call/invalid-input`. */
+  /** @throws {SomaError} `model/context-overflow`; `model/unsupported` naming what cannot be honoured; `model/input-mismatch`. */
   async *generate(request: GenerateRequest, ctx: EngineContext): AsyncGenerator<GenerateEvent, GenerateResult, void> {
     const { prompt, grammar, answer } = await this.#prepare(request)
     const slot = await this.#deps.contexts.take(request.session, ctx.signal)

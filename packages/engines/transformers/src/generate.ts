@@ -1,9 +1,11 @@
-import { type Rng, createSeededRng, defined, parseJson } from '@soma/core'
+import { type Rng, SomaError, createSeededRng, defined, isSomaError, parseJson } from '@soma/core'
 import type { ChatMessage, EngineContext, GenerateEvent, GenerateRequest, GenerateResult, LoadedModel } from '@soma/spec'
+import { withinTime } from '@soma/wire'
 import { decodeTokens } from './decode.ts'
 import { Detokeniser } from './detokenise.ts'
 import { contextOverflow, messageOf, unsupported } from './errors.ts'
 import type { Library, LibraryTensor } from './library.ts'
+import { TEMPLATE_MS_MAX } from './limits.ts'
 import type { Parts } from './parts.ts'
 import { type Sampling, isGreedy, sample, samplingOf } from './sample.ts'
 import { StopText } from './stop-text.ts'
@@ -65,16 +67,17 @@ function encodePrompt(tokens: Tokens, { prompt, messages = [], tools, toolChoice
   if (tokens.tokenizer.chat_template === null) throw unsupported('messages', 'the package brings no chat template; send a prompt instead')
   try {
     const functions = toolChoice === 'none' ? undefined : tools?.map((tool) => ({ type: 'function', function: tool }))
-    return tokens.plain(
-      tokens.tokenizer.apply_chat_template(messages.map(templated), {
-        tokenize: false,
-        add_generation_prompt: true,
-        ...(functions && { tools: functions }),
-      }),
-    )
+    const options = { tokenize: false, add_generation_prompt: true, ...(functions && { tools: functions }) }
+    const write = (): string => tokens.tokenizer.apply_chat_template(messages.map(templated), options)
+    return tokens.plain(withinTime(write, TEMPLATE_MS_MAX, endless))
   } catch (error) {
+    if (isSomaError(error)) throw error
     throw unsupported('messages', `the model's chat template refuses them: ${messageOf(error)}`)
   }
+}
+
+function endless(): SomaError {
+  return new SomaError('engine/failed', `the model's chat template had not ended after ${TEMPLATE_MS_MAX} ms; send a prompt instead`)
 }
 
 /** A message as chat templates expect it. */

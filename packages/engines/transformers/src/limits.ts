@@ -38,3 +38,5 @@ export const SPEECH_WINDOW_SECONDS = 30
 export const SPEECH_CUT_SECONDS = 5
 /** Tokens of one window: Whisper's decoder takes 448, with the prompt. */
 export const SPEECH_TOKENS_MAX = 440
+/** A template writes 4,096 messages in some milliseconds; one that takes longer than this on the busiest machine does not end. */
+export const TEMPLATE_MS_MAX = 5_000

@@ -1,4 +1,5 @@
 import type { ChatMessage, Tool } from '@soma/spec'
+import { TOKENIZED_KEPT_LENGTH_MAX, TOKENIZED_KEPT_MAX } from '../limits.ts'
 
 export interface Tokenizer {
   tokenize(text: string, specialTokens?: boolean): number[]
@@ -33,7 +34,16 @@ export class TextGuard {
   /** Tokens of a text that holds guarded ones. */
   tokenize(text: string): number[] {
     if (this.#guard === undefined) return this.#model.tokenize(text, true)
-    return text.split(this.#guard).flatMap((part) => this.#model.tokenize(part, true))
+    const known = new Map<string, number[]>()
+    return text.split(this.#guard).flatMap((part) => this.#part(part, known))
+  }
+
+  /** The parts of a text full of openers are mostly the same few. */
+  #part(part: string, known: Map<string, number[]>): number[] {
+    if (part.length > TOKENIZED_KEPT_LENGTH_MAX) return this.#model.tokenize(part, true)
+    const tokens = known.get(part) ?? this.#model.tokenize(part, true)
+    if (known.size < TOKENIZED_KEPT_MAX) known.set(part, tokens)
+    return tokens
   }
 
   #deep<Value>(value: Value): Value {

@@ -1,7 +1,9 @@
 import { Template } from '@huggingface/jinja'
 import type { ChatMessage, Tool } from '@soma/spec'
-import type { Json } from '@soma/core'
+import { type Json, SomaError, isSomaError } from '@soma/core'
+import { withinTime } from '@soma/wire'
 import { invalidInput, loadFailed, messageOf } from '../errors.ts'
+import { TEMPLATE_MS_MAX } from '../limits.ts'
 import { parsedJson } from './json-text.ts'
 import { type ToolStyle, styleOf } from './tool-style.ts'
 
@@ -16,10 +18,12 @@ export class ChatTemplate {
   readonly #template: Template
   readonly #knowsTools: boolean
   readonly #texts: SpecialTexts
+  readonly #timeMsMax: number
   readonly style: ToolStyle
 
   /** @throws {SomaError} `model/load-failed` when the text is no template. */
-  constructor(text: string, texts: SpecialTexts) {
+  constructor(text: string, texts: SpecialTexts, timeMsMax = TEMPLATE_MS_MAX) {
+    this.#timeMsMax = timeMsMax
     try {
       this.#template = new Template(text)
     } catch (cause) {
@@ -32,22 +36,33 @@ export class ChatTemplate {
 
   /**
    * @param messages the conversation; the answer is to follow it.
-   * @throws {SomaError} `call/invalid-input` with the template's own words, where it refuses the order of the messages.
+   * @throws {SomaError} `model/input-mismatch` with the template's own words, where it refuses the order of the messages; `engine/failed`
+   * when it does not end.
    */
   render(messages: readonly ChatMessage[], tools: readonly Tool[] = []): string {
     const taught = tools.length > 0 && !this.#knowsTools ? teachTools(messages, tools) : messages
+    const values = {
+      messages: taught.map(writeMessage),
+      ...(tools.length > 0 && { tools: tools.map(writeTool) }),
+      add_generation_prompt: true,
+      bos_token: this.#texts.bos,
+      eos_token: this.#texts.eos,
+    }
     try {
-      return this.#template.render({
-        messages: taught.map(writeMessage),
-        ...(tools.length > 0 && { tools: tools.map(writeTool) }),
-        add_generation_prompt: true,
-        bos_token: this.#texts.bos,
-        eos_token: this.#texts.eos,
-      })
+      return withinTime(
+        () => this.#template.render(values),
+        this.#timeMsMax,
+        () => endless(this.#timeMsMax),
+      )
     } catch (cause) {
+      if (isSomaError(cause)) throw cause
       throw invalidInput(`the model's chat template refuses these messages: ${messageOf(cause)}`, cause)
     }
   }
+}
+
+function endless(timeMsMax: number): SomaError {
+  return new SomaError('engine/failed', `the model's chat template had not ended after ${timeMsMax} ms; set another: chatTemplate`)
 }
 
 /** As templates expect them, which were written for OpenAI's shapes with arguments as objects. */

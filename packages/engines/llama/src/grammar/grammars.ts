@@ -1,7 +1,7 @@
 import type { Llama, LlamaGrammar, LlamaGrammarEvaluationState, LlamaModel } from 'node-llama-cpp'
 import type { OutputFormat } from '@soma/spec'
 import { invalidInput, messageOf } from '../errors.ts'
-import { GRAMMARS_KEPT_MAX } from '../limits.ts'
+import { GRAMMARS_KEPT_MAX, GRAMMAR_NESTING_MAX } from '../limits.ts'
 import { jsonObjectGrammar } from './json-grammar.ts'
 import { schemaGrammar } from './schema-grammar.ts'
 import type { Library } from '../runtime.ts'
@@ -17,7 +17,7 @@ export class Grammars {
     this.#llama = llama
   }
 
-  /** @throws {SomaError} `model/unsupported` naming a keyword of a schema, `call/invalid-input` for a grammar that is none. */
+  /** @throws {SomaError} `model/unsupported` naming a keyword of a schema, `model/input-mismatch` for a grammar that is none. */
   async for(format: OutputFormat): Promise<LlamaGrammar> {
     const text = textOf(format)
     const grammar = this.#kept.get(text) ?? (await this.#compile(text))
@@ -33,12 +33,24 @@ export class Grammars {
   }
 
   async #compile(grammar: string): Promise<LlamaGrammar> {
+    if (nestingOf(grammar) > GRAMMAR_NESTING_MAX)
+      throw invalidInput(`format: the grammar is nested deeper than ${GRAMMAR_NESTING_MAX} levels of brackets`)
     try {
       return await this.#llama.createGrammar({ grammar })
     } catch (cause) {
       throw invalidInput(`format: the grammar is not one that llama.cpp reads: ${messageOf(cause)}`, cause)
     }
   }
+}
+
+/** At most: brackets inside of texts count, too. llama.cpp reads a level inside the other, and its stack is small. */
+function nestingOf(grammar: string): number {
+  let [depth, deepest] = [0, 0]
+  for (const [bracket] of grammar.matchAll(/[()]/g)) {
+    depth = Math.max(0, depth + (bracket === '(' ? 1 : -1))
+    deepest = Math.max(deepest, depth)
+  }
+  return deepest
 }
 
 function textOf(format: OutputFormat): string {

@@ -123,6 +123,7 @@ void test('what a grammar cannot honour is refused by its name', () => {
     ['properties', { anyOf: [{ type: 'object' }], properties: { a: true } }],
     ['maxItems', { type: 'array', maxItems: 1e6 }],
     ['#/$defs/none', { $ref: '#/$defs/none' }],
+    ['%E0%A4%A', { $ref: '#/%E0%A4%A' }],
     ['http://', { $ref: 'http://example.com/schema' }],
     ['nested', Array.from({ length: 100 }).reduce<Schema>((inner) => ({ type: 'array', items: inner }), {})],
   ]

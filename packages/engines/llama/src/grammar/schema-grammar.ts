@@ -171,11 +171,19 @@ function resolve(root: Schema, pointer: string): Json {
     .filter((step) => step !== '')
   let place: Json | undefined = root
   for (const step of steps) {
-    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
+    const key = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~')
     place = typeof place === 'object' && place !== null && Object.hasOwn(place, key) ? (place as Record<string, Json>)[key] : undefined
   }
   if (place === undefined) throw unsupported('format', `the schema's reference ${pointer} leads nowhere`)
   return place
+}
+
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step)
+  } catch {
+    return step
+  }
 }
 
 /** A word of the schema; what is none is shown as it is. */
