@@ -1,9 +1,12 @@
 import { SomaError } from '@soma/core'
 import { type Engine, type EngineSupport, packageFile } from '@soma/spec'
+import { messageOf } from './errors.ts'
+import { numbered } from './devices.ts'
 import { descriptor } from './index.ts'
-import { PROCESS_BYTES, WEIGHT_FACTOR } from './limits.ts'
 import { load } from './load.ts'
+import { memoryOf } from './memory.ts'
 import { readSettings } from './options.ts'
+import { probe } from './probe.ts'
 import type { OrtRuntime } from './runtime.ts'
 
 export interface OnnxDeps {
@@ -20,13 +23,11 @@ export function createEngine(deps: OnnxDeps): Engine {
   const importOnce = (): Promise<OrtRuntime> => (runtime ??= deps.importRuntime())
   return {
     descriptor,
-    probe: () => importOnce().then(supported, unsupported),
+    probe: (host) => importOnce().then((runtime) => probe(runtime, host), unsupported),
     estimate(pkg, options) {
       readSettings(options.settings)
       packageFile(pkg, 'model')
-      // All files: weights may lie in any of them, and what is not weights is small.
-      const weightBytes = pkg.files.reduce((sum, file) => sum + file.sizeBytes, 0)
-      return { residentBytes: Math.ceil(PROCESS_BYTES + WEIGHT_FACTOR * weightBytes) }
+      return memoryOf(pkg, numbered(options.device ?? 'cpu'))
     },
     async load(pkg, options, ctx) {
       const runtime = await importOnce().catch((cause: unknown) => {
@@ -37,12 +38,8 @@ export function createEngine(deps: OnnxDeps): Engine {
   }
 }
 
-function supported(): EngineSupport {
-  return { supported: true, reason: '', devices: ['cpu'] }
-}
-
 function unsupported(cause: unknown): EngineSupport {
-  const why = (cause instanceof Error ? cause.message : String(cause)).split('\n')[0]
+  const why = messageOf(cause).split('\n')[0]
   const reason = `onnxruntime-node cannot be loaded (${why}); install it with: npm install onnxruntime-node@1.30.0`
   return { supported: false, reason, devices: [] }
 }

@@ -14,7 +14,7 @@ const unnamedTypes: Readonly<Record<string, string>> = {
 
 /** What the library threw while loading, as the host should see it. */
 export function loadError(path: string, thrown: unknown): SomaError {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const message = messageOf(thrown)
   const type = /^Unsupported data type: (\d+)$/.exec(message)?.[1]
   if (type !== undefined) return unsupportedType(path, unnamedTypes[type] ?? `type ${type}`)
   return new SomaError('model/load-failed', `onnxruntime cannot load ${path}: ${message}`, { details: { path }, cause: thrown })
@@ -29,8 +29,21 @@ export function unsupportedType(what: string, type: string): SomaError {
 /** Shapes that only the graph knows: the signature leaves them free, so the library is the first to see the misfit. */
 const misfit = /^(?:Got invalid dimensions for input|Invalid rank for input): (\S+)/
 
-export function runError(thrown: unknown): SomaError {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
+/** What CUDA, DirectX, Metal and Vulkan say once the device is gone or no longer answers; each of its own calls fails from then on. */
+const deviceLost =
+  /\b(?:CUDA|CUBLAS|CUDNN|CUFFT)(?:_\w+)? (?:failure|error)|\bdevice (?:is |was )?(?:lost|removed)|DEVICE_(?:LOST|REMOVED|HUNG|RESET)/i
+const outOfMemory = /out of memory|failed to allocate memory/i
+
+/** @param device where the model runs. */
+export function runError(thrown: unknown, device: string): SomaError {
+  const message = messageOf(thrown)
+  if (device !== 'cpu' && outOfMemory.test(message))
+    return new SomaError('resource/exhausted', `the memory of ${device} does not hold this call: ${message}`, {
+      details: { device },
+      cause: thrown,
+    })
+  if (device !== 'cpu' && deviceLost.test(message))
+    return new SomaError('engine/device-lost', `${device} failed under the model: ${message}`, { details: { device }, cause: thrown })
   const input = misfit.exec(message)?.[1]
   if (input === undefined) return new SomaError('engine/failed', `onnxruntime failed: ${message}`, { cause: thrown })
   const actual = message.replace(/\s+/g, ' ').trim()
@@ -38,4 +51,8 @@ export function runError(thrown: unknown): SomaError {
     details: { input, expected: 'a shape that the model takes', actual },
     cause: thrown,
   })
+}
+
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
 }

@@ -1,6 +1,6 @@
 import { type EngineDescriptor, SMI_VERSION } from '@soma/spec'
 
-/** Runs any ONNX model on raw tensors, with onnxruntime on the CPU. */
+/** Runs any ONNX model on raw tensors, with onnxruntime. */
 export const descriptor: EngineDescriptor = {
   smiVersion: SMI_VERSION,
   id: 'onnx',
@@ -9,4 +9,5 @@ export const descriptor: EngineDescriptor = {
   formats: ['onnx'],
   tasks: ['tensor-to-tensor'],
   layouts: [{ format: 'onnx', task: 'tensor-to-tensor', files: { model: '**/*.onnx' } }],
+  apis: ['cuda', 'directml', 'vulkan', 'metal', 'coreml'],
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { abortError } from '@soma/core'
+import { type Log, abortError } from '@soma/core'
 import {
   type EngineContext,
   type LoadOptions,
@@ -10,8 +10,10 @@ import {
   packageFile,
 } from '@soma/spec'
 import { isBatchable, namesBatch } from './batch.ts'
-import { loadError, unsupportedType } from './errors.ts'
+import { type Place, cpu, placeOn } from './devices.ts'
+import { loadError, messageOf, unsupportedType } from './errors.ts'
 import { BATCH_MAX, ONE_THREAD_BYTES_MAX } from './limits.ts'
+import { memoryOf } from './memory.ts'
 import { type OnnxSettings, readSettings, sessionOptions } from './options.ts'
 import { OnnxRun } from './run.ts'
 import type { OrtRuntime, OrtSession } from './runtime.ts'
@@ -30,23 +32,37 @@ type ValueMetadata = OrtSession['inputMetadata'][number]
 export async function load(deps: LoadDeps, pkg: ModelPackage, options: LoadOptions, ctx: EngineContext): Promise<LoadedModel> {
   const settings = readSettings(options.settings)
   const { path } = packageFile(pkg, 'model')
-  const session = await openSession(deps, path, join(pkg.directory, path), sessionOptions(threadsFor(pkg, options), settings))
+  const place = await choosePlace(deps.runtime, options.device ?? 'cpu', settings, ctx.log)
+  const { device } = place
+  const session = await openSession(deps, path, join(pkg.directory, path), sessionOptions(threadsFor(pkg, options), settings, place))
   try {
     const signature = readSignature(path, session, settings)
     if (ctx.signal.aborted) throw abortError(ctx.signal)
     const batchMax = batchMaxOf(session, signature, settings)
-    const run = new OnnxRun(deps, session, signature, { batchMax, batchWindowMs: settings.batchWindowMs })
+    const run = new OnnxRun(deps, session, signature, { batchMax, batchWindowMs: settings.batchWindowMs, device })
     return {
       signature,
       // The host then sends as many at once.
       concurrency: batchMax,
       infer: (request, ctx) => run.infer(request, ctx),
-      usage: () => ({ residentBytes: deps.residentBytes() }),
+      ...(device !== 'cpu' && { device }),
+      usage: () => ({ ...memoryOf(pkg, device), residentBytes: deps.residentBytes() }),
       [Symbol.asyncDispose]: () => session.release(),
     }
   } catch (error) {
     await session.release()
     throw error
+  }
+}
+
+/** The CPU instead of a device that cannot be used, where the settings allow it. @throws {SomaError} `engine/missing`. */
+async function choosePlace(runtime: OrtRuntime, device: string, { fallback }: OnnxSettings, log: Log): Promise<Place> {
+  try {
+    return await placeOn(runtime, device)
+  } catch (error) {
+    if (!fallback) throw error
+    log.warn('the model runs on the CPU instead', { device, why: messageOf(error) })
+    return cpu
   }
 }
 

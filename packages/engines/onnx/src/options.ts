@@ -2,6 +2,7 @@ import { SomaError } from '@soma/core'
 import type { LoadOptions } from '@soma/spec'
 import type { InferenceSession } from 'onnxruntime-node'
 import { z } from 'zod'
+import type { Place } from './devices.ts'
 import { BATCH_SETTING_MAX, BATCH_WINDOW_MS_MAX, NAMED_SETTINGS_MAX } from './limits.ts'
 
 /** What a manifest may set for this engine. */
@@ -16,6 +17,8 @@ const OnnxSettingsSchema = z.strictObject({
   batchMax: z.number().int().positive().max(BATCH_SETTING_MAX).optional(),
   /** Waits so long for more before a run begins. 0 takes what came during the run before, and makes nobody wait. */
   batchWindowMs: z.number().nonnegative().max(BATCH_WINDOW_MS_MAX).default(0),
+  /** Whether the CPU may run it where its device cannot. */
+  fallback: z.boolean().default(false),
   /** Inputs in which NaN and infinity are refused. */
   finite: z.array(z.string()).max(NAMED_SETTINGS_MAX).default([]),
 })
@@ -32,9 +35,9 @@ export function readSettings(settings: LoadOptions['settings']): OnnxSettings {
  * The library picks nothing itself: threads are the host's, operators run one after the other, and threads without work sleep.
  * By default they spin, which on two CPUs with pauses between calls took 3.4 times the CPU time for the same results.
  */
-export function sessionOptions(threads: number, settings: OnnxSettings): InferenceSession.SessionOptions {
+export function sessionOptions(threads: number, settings: OnnxSettings, { executionProviders }: Place): InferenceSession.SessionOptions {
   return {
-    executionProviders: ['cpu'],
+    executionProviders,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',

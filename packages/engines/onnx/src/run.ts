@@ -9,6 +9,8 @@ export interface RunOptions {
   /** Examples that are run at once; 1 runs each request alone. */
   readonly batchMax: number
   readonly batchWindowMs: number
+  /** Where the session runs. */
+  readonly device: string
 }
 
 export interface RunDeps {
@@ -44,7 +46,7 @@ export class OnnxRun {
     this.#options = options
   }
 
-  /** @throws {SomaError} `model/input-mismatch` for a shape that only the graph refuses, `engine/failed`, `call/cancelled`. */
+  /** @throws {SomaError} `model/input-mismatch` for a shape that only the graph refuses, `engine/device-lost`, `engine/failed`, `call/cancelled`. */
   async infer(request: InferRequest, ctx: EngineContext): Promise<InferResponse> {
     const queued = { ...Promise.withResolvers<InferResponse>(), request, ctx }
     this.#queue.push(queued)
@@ -122,7 +124,7 @@ export class OnnxRun {
     const feeds: Record<string, OrtTensor> = {}
     for (const tensor of inputs) feeds[tensor.name] = toOrtTensor(this.#deps.runtime, tensor)
     const results = await this.#session.run(feeds, outputs).catch((error: unknown) => {
-      throw runError(error)
+      throw runError(error, this.#options.device)
     })
     return { outputs: outputs.map((name) => fromOrtTensor(name, results[name] as OrtTensor)) }
   }

@@ -5,7 +5,9 @@ export type OrtTensor = Tensor
 
 /** What the engine uses of onnxruntime-node. */
 export interface OrtRuntime {
-  readonly InferenceSession: { create(path: string, options: InferenceSession.SessionOptions): Promise<InferenceSession> }
+  readonly InferenceSession: { create(model: string | Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> }
+  /** Execution providers that the library was built with; whether one starts only a session tells. */
+  readonly listSupportedBackends: () => ReadonlyArray<{ readonly name: string }>
   readonly Tensor: new (type: Tensor.Type, data: OrtData, dims: readonly number[]) => Tensor
 }
 export type OrtData = Tensor.DataTypeMap[Tensor.Type]

@@ -57,6 +57,15 @@ test('an accelerator that the engine could use, and does not, is named with what
   assert.ok(!engines[0]?.checks.some(({ id }) => id.includes('vulkan')))
 })
 
+test('an accelerator of which the engine itself says what it lacks is not named a second time', async () => {
+  const own = { id: 'x', title: 'x', status: 'warn', detail: 'device cuda:0 cannot be used: no driver' } as const
+  const { checks } = diagnoseEngine(descriptor('onnx', { apis: ['cuda'] }), { ...fine, checks: [own] }, await machine.look())
+  assert.deepEqual(
+    checks.map(({ id }) => id),
+    ['start', 'x'],
+  )
+})
+
 test('why an engine cannot run here is said once: by its own check, or by its reason', async () => {
   const host = await machine.look()
   const reason = 'torch is not installed'

@@ -51,10 +51,12 @@ function unsupported({ reason }: EngineSupport): Check {
   return { id: 'support', title: 'This machine', status: 'fail', detail: reason || 'the engine cannot run here and does not say why' }
 }
 
-/** Accelerators that it could speak to, by its own word, and does not. */
-function unusedAccelerators({ apis = [], id }: EngineDescriptor, { supported, devices }: EngineSupport, host: HostFacts): Check[] {
+/** Accelerators that it could speak to, by its own word, and does not, without saying why. */
+function unusedAccelerators({ apis = [], id }: EngineDescriptor, support: EngineSupport, host: HostFacts): Check[] {
+  const { supported, devices, checks = [] } = support
   if (!supported) return []
-  const unused = (host.accelerators ?? []).filter((found) => !devices.includes(found.id) && found.apis.some((api) => apis.includes(api)))
+  const isTold = (device: string): boolean => devices.includes(device) || checks.some(({ detail }) => detail.includes(device))
+  const unused = (host.accelerators ?? []).filter((found) => !isTold(found.id) && found.apis.some((api) => apis.includes(api)))
   return unused.map(({ id: device, name, apis: offered }) => ({
     id: `accelerator-${device.replace(':', '-')}`,
     title: name,
