@@ -201,6 +201,27 @@ describe('priorities', { skip: process.platform !== 'linux' && 'priorities are c
     assert.equal(getPriority(parent.pid), 0)
   })
 
+  test('give the control group its weight back, however many stepped back and whoever has ended', async (t) => {
+    const [one, other] = [await family(t), await family(t)]
+    const group = '/sys/fs/cgroup/soma'
+    const files: Record<string, string> = {
+      '/proc/self/cgroup': '0::/soma\n',
+      [`${group}/cpu.weight`]: '100\n',
+      [`${group}/cgroup.procs`]: `${process.pid}\n`,
+    }
+    const priorities = createPriorities({
+      machine: { ...machine, read: (path) => files[path] ?? machine.read(path) },
+      write: (path, text) => void (files[path] = text),
+      ownPid: process.pid,
+    })
+    await Promise.all([priorities.lower(one.parent.pid), priorities.lower(other.parent.pid)])
+    assert.equal(files[`${group}/cpu.weight`], '1')
+    // The other one has ended: nobody restores it.
+    await priorities.restore(one.parent.pid)
+    priorities.end()
+    assert.equal(files[`${group}/cpu.weight`], '100')
+  })
+
   test('of a process that is gone change nothing', async () => {
     const priorities = createPriorities({ machine, write, ownPid: process.pid })
     assert.deepEqual(await priorities.lower(2 ** 22 + 1), [])

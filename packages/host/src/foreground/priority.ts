@@ -10,8 +10,10 @@ export type PriorityWay = 'nice' | 'idle-scheduling' | 'session-nice' | 'idle-io
 export interface Priorities {
   /** @returns the ways that worked; none for a process that has ended. Never rejects. */
   lower(pid: number): Promise<readonly PriorityWay[]>
-  /** Undoes what `lower` did. Never rejects. */
+  /** Undoes what `lower` did to a process. Never rejects. */
   restore(pid: number): Promise<void>
+  /** Undoes what was done to all of them together: those that ended meanwhile are not restored one by one. */
+  end(): void
 }
 
 export interface PriorityDeps {
@@ -38,7 +40,7 @@ export function createPriorities({ machine, write, ownPid }: PriorityDeps): Prio
     async lower(pid) {
       const { pids, tasks } = processTree(pid, machine)
       if (tasks.length === 0) return []
-      if (lowered.size === 0) restoreGroup = lowerGroupWeight({ machine, write, ownPid })
+      restoreGroup ??= lowerGroupWeight({ machine, write, ownPid })
       const ways: PriorityWay[] = restoreGroup ? ['group-weight'] : []
       if (isUndoable && reNice(tasks, LOWEST_NICE)) ways.push('nice')
       if (isUndoable && (await schedule(pids, '--idle', machine))) ways.push('idle-scheduling')
@@ -50,7 +52,6 @@ export function createPriorities({ machine, write, ownPid }: PriorityDeps): Prio
     async restore(pid) {
       const ways = lowered.get(pid) ?? []
       lowered.delete(pid)
-      if (lowered.size === 0 && restoreGroup) attempt(restoreGroup)
       const { pids, tasks } = processTree(pid, machine)
       if (tasks.length === 0) return
       if (ways.includes('idle-scheduling')) await schedule(pids, '--other', machine)
@@ -58,6 +59,11 @@ export function createPriorities({ machine, write, ownPid }: PriorityDeps): Prio
       if (ways.includes('session-nice')) attempt(() => write(`/proc/${pid}/autogroup`, '0'))
       // Class 0 is what a process has that never asked: derived from its nice value.
       if (ways.includes('idle-io')) await ioClass(tasks, '0', machine)
+    },
+    end() {
+      lowered.clear()
+      if (restoreGroup) attempt(restoreGroup)
+      restoreGroup = undefined
     },
   }
 }

@@ -36,7 +36,7 @@ export interface RuntimeDeps {
   /** A private folder for what models write when they are parked; they write nothing when absent. */
   readonly stateDirectory?: string
   /** How engines step back for programs of the foreground; they do not when absent. */
-  readonly priorities?: Pick<Priorities, 'lower' | 'restore'>
+  readonly priorities?: Priorities
   /** Told of what happens outside calls: `model.loaded`, `model.unloaded`. */
   readonly emit?: (event: Pick<SomaEvent, 'name' | 'resource' | 'data'>) => void
 }

@@ -53,6 +53,7 @@ describe('while a program of the foreground runs', () => {
     const priorities = {
       lower: (pid: number) => Promise.resolve([lowered.add(pid) && ('nice' as const)]),
       restore: (pid: number) => Promise.resolve(void lowered.delete(pid)),
+      end: () => undefined,
     }
     await using world = await World.create({ idle: {}, busy: {}, late: {} }, { priorities, warmSpares: 1 })
     const { host } = world.runtime

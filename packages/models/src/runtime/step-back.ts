@@ -7,7 +7,7 @@ interface Stepping {
 }
 
 export interface StepBackDeps {
-  readonly priorities: Pick<Priorities, 'lower' | 'restore'>
+  readonly priorities: Priorities
   readonly processes: () => readonly Stepping[]
   readonly log: Log
 }
@@ -25,6 +25,7 @@ export class StepBack {
     if (isOn === this.#isOn) return
     this.#isOn = isOn
     await Promise.all(this.#deps.processes().map((process) => this.#apply(process)))
+    if (!this.#isOn) this.#deps.priorities.end()
   }
 
   async started(process: Stepping): Promise<void> {
@@ -36,5 +37,7 @@ export class StepBack {
     if (!this.#isOn) return await priorities.restore(pid)
     const ways = await priorities.lower(pid)
     log.debug('an engine process steps back', { pid, ways })
+    // The program may have ended meanwhile.
+    if (!this.#isOn) await priorities.restore(pid)
   }
 }
