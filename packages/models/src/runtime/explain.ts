@@ -4,6 +4,7 @@ import { inParallel } from '../parallel.ts'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { rankEngines } from '../selection/rank-engines.ts'
 import { EXPLAIN_PARALLEL } from './limits.ts'
+import { type NameOf, say } from './history.ts'
 import type { ModelHost } from './model-host.ts'
 import { withOverride } from './model-settings.ts'
 import type { Residents } from './residents.ts'
@@ -25,7 +26,7 @@ interface Answer {
 export async function explainModel(
   deps: ExplainDeps,
   name: string,
-  waits: { readonly signal: AbortSignal },
+  { nameOf, ...waits }: { readonly signal: AbortSignal; readonly nameOf: NameOf },
 ): Promise<CallOutput<'model.explain'>> {
   const { host, residents, registry } = deps
   const model = registry.get(name)
@@ -37,9 +38,9 @@ export async function explainModel(
     format: model.format,
     task: model.task,
     candidates,
-    resident: residents.of(model.name, { engine: chosen?.engine ?? '', device: chosen?.device ?? 'cpu' }),
+    resident: residents.of(model.name, nameOf, { engine: chosen?.engine ?? '', device: chosen?.device ?? 'cpu' }),
     budgets: residents.budgets(),
-    history: host.history.of(model.name).map((happening) => ({ ...happening })),
+    history: host.history.of(model.name).map((happening) => ({ ...happening, why: say(happening.why, nameOf) })),
   }
 }
 

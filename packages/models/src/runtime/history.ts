@@ -1,13 +1,22 @@
 import type { Clock } from '@soma/core'
 import { HISTORY_MAX, KNOWN_MAX } from './limits.ts'
 
+/** What a model is called to whoever is told: not everybody may know of every model. */
+export type NameOf = (model: string) => string
+
 /** Something that happened to a model, and why. */
 export interface Happening {
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly what: string
-  /** One sentence. */
-  readonly why: string
+  /** One sentence; a function where it names other models. */
+  readonly why: Why
+}
+
+export type Why = string | ((nameOf: NameOf) => string)
+
+export function say(why: Why, nameOf: NameOf): string {
+  return typeof why === 'string' ? why : why(nameOf)
 }
 
 /** What happened last to each model: for `soma model explain`. */
@@ -19,7 +28,7 @@ export class History {
     this.#clock = clock
   }
 
-  note(model: string, what: string, why: string): void {
+  note(model: string, what: string, why: Why): void {
     const ring = this.#rings.get(model) ?? []
     ring.push({ at: this.#clock.now(), what, why })
     if (ring.length > HISTORY_MAX) ring.shift()

@@ -11,6 +11,7 @@ import {
 import type { InstalledModel } from '../ports.ts'
 import { denied, modelToChange } from '../versions/may-follow.ts'
 import { explainModel } from './explain.ts'
+import type { NameOf } from './history.ts'
 import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings, settingsNamingFiles } from './model-settings.ts'
 import { residencyText } from './residency-text.ts'
 import type { Runtime } from './runtime.ts'
@@ -21,13 +22,18 @@ type ResidencyCall = 'model.resident' | 'model.residency' | 'model.configure' | 
 export function createResidencyHandlers(runtime: Runtime): Required<Pick<Handlers, ResidencyCall>> {
   return {
     'model.resident': (_input, ctx) => ({
-      models: runtime.residents.list().filter(({ model }) => ctx.allows(`model/${model}`, 'list')),
+      models: runtime.residents.list(namesFor(ctx)).filter(({ model }) => ctx.allows(`model/${model}`, 'list')),
       budgets: runtime.residents.budgets(),
     }),
     'model.residency': (input, ctx) => setResidency(runtime, input, ctx),
     'model.configure': (input, ctx) => configure(runtime, input, ctx),
-    'model.explain': async ({ model }, { signal }) => await explainModel(runtime.explains, model, { signal }),
+    'model.explain': async ({ model }, ctx) => await explainModel(runtime.explains, model, { signal: ctx.signal, nameOf: namesFor(ctx) }),
   }
+}
+
+/** Reasons name other models only to those who may list them. */
+function namesFor(ctx: Pick<CallContext, 'allows'>): NameOf {
+  return (model) => (ctx.allows(`model/${model}`, 'list') ? model : 'another model')
 }
 
 function setResidency(runtime: Runtime, input: ValidInput<'model.residency'>, ctx: CallContext): CallOutput<'model.residency'> {

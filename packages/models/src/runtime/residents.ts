@@ -2,6 +2,7 @@ import type { Clock } from '@soma/core'
 import type { CallOutput, Resident } from '@soma/spec'
 import { total } from './budget.ts'
 import { leavesAt } from './leave-times.ts'
+import type { NameOf } from './history.ts'
 import type { ModelHost } from './model-host.ts'
 import type { Place } from './residency-state.ts'
 import { whyHere } from './why.ts'
@@ -23,12 +24,12 @@ export class Residents {
     this.#deps = deps
   }
 
-  list(): Resident[] {
-    return [...this.#deps.host.residency.state.places.keys()].sort().map((model) => this.of(model))
+  list(nameOf: NameOf): Resident[] {
+    return [...this.#deps.host.residency.state.places.keys()].sort().map((model) => this.of(model, nameOf))
   }
 
   /** @param fallback its engine and device when nothing of it is in memory. */
-  of(model: string, fallback = { engine: '', device: 'cpu' }): Resident {
+  of(model: string, nameOf: NameOf, fallback = { engine: '', device: 'cpu' }): Resident {
     const { host } = this.#deps
     const { state } = host.residency
     const place = state.places.get(model)
@@ -41,7 +42,7 @@ export class Residents {
       device: process?.device ?? fallback.device,
       residency: { ...setting },
       state: place?.phase ?? 'absent',
-      why: whyHere(state, place, setting, host.history.last(model)?.why),
+      why: whyHere(state, place, { setting, last: host.history.last(model)?.why, nameOf }),
       memoryBytes: this.#bytesOf(model, place),
       ...this.#deps.count(model),
       loadedAt: place && isLoaded(place) ? this.#epoch(place.readyAt) : null,
