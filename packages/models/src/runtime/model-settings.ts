@@ -92,8 +92,9 @@ export function settingsNamingFiles({ options = [] }: EngineDescriptor, settings
   return options.filter(({ name, files }) => files && [settings[name]].flat().some(isForeign)).map(({ name }) => name)
 }
 
-function isForeign(path: unknown): boolean {
-  return typeof path === 'string' && isAbsolute(path)
+/** A path of its own, or leave for each call to name one. */
+function isForeign(value: unknown): boolean {
+  return value === true || (typeof value === 'string' && isAbsolute(value))
 }
 
 /** Whoever writes a package must not choose among the files of those who run it. @throws {SomaError} `model/load-failed`. */
@@ -113,6 +114,7 @@ const takesType: { readonly [Type in EngineOption['type']]: (value: unknown) => 
   number: (value) => typeof value === 'number',
   string: (value) => typeof value === 'string',
   strings: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  'numbers-by-name': (value) => isRecord(value) && Object.values(value).every((one) => typeof one === 'number'),
 }
 
 function takes({ type, values }: EngineOption, value: unknown): boolean {
@@ -120,7 +122,13 @@ function takes({ type, values }: EngineOption, value: unknown): boolean {
 }
 
 function expected({ type, values }: EngineOption): string {
-  return values ? `one of ${values.join(', ')}` : type === 'strings' ? 'a list of texts' : `a value of type ${type}`
+  if (values) return `one of ${values.join(', ')}`
+  if (type === 'strings') return 'a list of texts'
+  return type === 'numbers-by-name' ? 'numbers by name, as {"batch": 1}' : `a value of type ${type}`
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function readKind<Value>(

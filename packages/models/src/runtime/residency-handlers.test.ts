@@ -103,7 +103,11 @@ describe('model.configure', () => {
   })
 
   it('refuses an engine that does not run the format, and a setting that the engine does not have, by name', async () => {
-    const descriptor = { ...echoEngine.descriptor, options: [{ name: 'residentBytes', type: 'integer' as const, description: '' }] }
+    const options = [
+      { name: 'residentBytes', type: 'integer' as const, description: '' },
+      { name: 'dimensions', type: 'numbers-by-name' as const, description: '' },
+    ]
+    const descriptor = { ...echoEngine.descriptor, options }
     const other = { ...echoEngine, descriptor: { ...echoEngine.descriptor, id: 'other', formats: ['gguf'] } }
     await using world = await World.create({ a: {} }, { engines: [{ ...echoEngine, descriptor }, other] })
     const { 'model.configure': configure } = createResidencyHandlers(world.runtime)
@@ -111,13 +115,24 @@ describe('model.configure', () => {
     assert.throws(() => configure({ model: 'a', engine: 'none' }, committing()), { code: 'engine/not-found' })
     assert.throws(() => configure({ model: 'a', settings: { size: 3 } }, committing()), {
       code: 'config/invalid',
-      message: 'engine echo has no setting "size"; it has residentBytes',
+      message: 'engine echo has no setting "size"; it has residentBytes, dimensions',
+    })
+    for (const dimensions of [3, [3], { batch: 'one' }])
+      assert.throws(() => configure({ model: 'a', settings: { dimensions } }, committing()), {
+        code: 'config/invalid',
+        message: /takes numbers by name/,
+      })
+    assert.deepEqual((await configure({ model: 'a', settings: { dimensions: { batch: 1 } } }, committing())).settings, {
+      dimensions: { batch: 1 },
     })
     assert.throws(() => configure({ model: 'a', settings: { residentBytes: 'much' } }, committing()), { code: 'config/invalid' })
   })
 
   it('lets files of this machine be named by those alone who may read files', async () => {
-    const options = [{ name: 'lora', type: 'strings' as const, files: true, description: '' }]
+    const options = [
+      { name: 'lora', type: 'strings' as const, files: true, description: '' },
+      { name: 'readPaths', type: 'boolean' as const, files: true, description: '' },
+    ]
     await using world = await World.create({ a: {} }, { engines: [{ ...echoEngine, descriptor: { ...echoEngine.descriptor, options } }] })
     const { 'model.configure': configure } = createResidencyHandlers(world.runtime)
     const ctx = { ...committing(), allows: (resource: string) => resource !== 'host/files' }
@@ -125,7 +140,8 @@ describe('model.configure', () => {
       code: 'capability/denied',
       message: /may not read host\/files.*setting lora/,
     })
-    await configure({ model: 'a', settings: { lora: ['mine.gguf'] } }, ctx)
+    assert.throws(() => configure({ model: 'a', settings: { readPaths: true } }, ctx), { code: 'capability/denied' })
+    await configure({ model: 'a', settings: { lora: ['mine.gguf'], readPaths: false } }, ctx)
     await configure({ model: 'a', settings: { lora: ['/opt/style.gguf=0.5'] } }, committing())
   })
 

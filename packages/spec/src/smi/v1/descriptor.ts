@@ -24,13 +24,13 @@ export type PackageLayout = z.output<typeof PackageLayoutSchema>
 /** One setting of an engine, for help texts and for refusing what it does not know. */
 export const EngineOptionSchema = z.strictObject({
   name: z.string().regex(/^[a-z][A-Za-z0-9]*$/),
-  type: z.enum(['boolean', 'integer', 'number', 'string', 'strings']),
+  type: z.enum(['boolean', 'integer', 'number', 'string', 'strings', 'numbers-by-name']),
   description: z.string().max(500),
   /** What it is without. */
-  default: z.union([z.boolean(), z.number(), z.string(), z.null(), z.array(z.string())]).optional(),
+  default: z.union([z.boolean(), z.number(), z.string(), z.null(), z.array(z.string()), z.record(z.string(), z.number())]).optional(),
   /** The only texts it takes. */
   values: z.array(z.string()).optional(),
-  /** It names files: of the package, or by their absolute paths of this machine, which only who may read files may choose. */
+  /** It names files, or lets calls name them: of the package, or of this machine, which only who may read files may choose. */
   files: z.boolean().optional(),
 })
 export type EngineOption = z.output<typeof EngineOptionSchema>
