@@ -12,7 +12,8 @@ import { commandsOf, runCommands } from './documents.ts'
 
 const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
-const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...globSync('examples/**/README.md', { cwd: root })]
+/** Those of the guide and of the examples are run by tests of their own. */
+const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md']
 
 /** Model files from the package that the README installs, so that the test needs no network. */
 const local = `file/${join(root, 'node_modules', '@gutenye', 'ocr-models')}`
@@ -32,7 +33,7 @@ test('the README’s commands work as they are written', { timeout: 200_000 }, a
   await mkdir(bin)
   // As `npm link` does.
   await symlink(join(root, 'dist', 'soma'), join(bin, 'soma'))
-  await symlink(join(root, 'examples'), join(home, 'examples'))
+  for (const name of ['examples', 'tools']) await symlink(join(root, name), join(home, name))
   try {
     for (const document of documents) {
       // The port may be taken on this machine, and the registry out of reach: these two words are the test's own.
@@ -84,7 +85,12 @@ test('scripts named in the docs exist', () => {
 })
 
 test('links between the documents lead somewhere', () => {
-  const errors = [...documents, 'ARCHITECTURE.md', 'docs/benchmarks.md', ...globSync('docs/**/*.md', { cwd: root })].flatMap((document) =>
+  const errors = [
+    ...documents,
+    'ARCHITECTURE.md',
+    'docs/benchmarks.md',
+    ...globSync('{docs/**/*.md,examples/**/README.md}', { cwd: root }),
+  ].flatMap((document) =>
     [...readFileSync(join(root, document), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].flatMap(([, to = '']) =>
       globSync(join(dirname(document), to), { cwd: root }).length > 0 ? [] : [`${document}: ${to}`],
     ),

@@ -85,7 +85,10 @@ test('every example is among those that are run', () => {
 
 /** Not on every machine: registries may be out of reach. */
 function lacksPypi(project: string): string | undefined {
-  const { status, stderr } = spawnSync('python3', ['-m', 'pip', 'index', 'versions', project], { encoding: 'utf8', timeout: 30_000 })
+  const { status, stderr } = spawnSync('python3', ['-m', 'pip', '--retries', '1', 'index', 'versions', project], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
   return status === 0 ? undefined : `PyPI’s ${project} is out of reach: ${stderr?.trim().split('\n').at(-1) ?? 'no python3'}`
 }
 
