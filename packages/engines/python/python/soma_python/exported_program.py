@@ -9,6 +9,7 @@ import torch
 from soma.smi import LoadOptions, Package, Signature, SomaError, TensorSpec
 
 from . import devices, frameworks
+from .archive_check import check_archive_code
 from .settings import Settings
 from .torch_model import TorchModel, prepare, spec_of
 from .torchscript import load_failed
@@ -21,7 +22,10 @@ def load(package: Package, options: LoadOptions, settings: Settings) -> TorchMod
     device = prepare(options)
     file = package.file("model")
     try:
+        check_archive_code(file.path, file.local_path)
         program = torch.export.load(file.local_path)
+    except SomaError:
+        raise
     except Exception as error:
         raise load_failed(file.path, str(error)) from error
     module = on_device(program, devices.torch_name(device))

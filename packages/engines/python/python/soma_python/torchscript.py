@@ -11,6 +11,7 @@ import torch
 from soma.smi import LoadOptions, Package, Signature, SomaError, TensorSpec
 
 from . import devices
+from .archive_check import check_archive_code
 from .settings import Settings
 from .torch_model import PLAIN, TorchModel, first_floating, prepare
 
@@ -30,6 +31,7 @@ def open_module(package: Package, device: str = "cpu") -> Any:
     """Nothing is unpickled but what TorchScript's own reader reads, which knows no classes of Python."""
     file = package.file("model")
     check_archive(file.path, file.local_path)
+    check_archive_code(file.path, file.local_path)
     try:
         return torch.jit.load(file.local_path, map_location=devices.torch_name(device)).eval()
     except (RuntimeError, ValueError) as error:

@@ -71,7 +71,7 @@ def class_of(config: Any) -> Any:
     """The class that the configuration names, when it is one of the library's own; else the model without a head."""
     for name in getattr(config, "architectures", None) or []:
         found = getattr(transformers, name, None)
-        if found is not None:
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
             return found
     return transformers.AutoModel
 
