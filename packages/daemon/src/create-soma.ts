@@ -166,7 +166,7 @@ class Daemon implements Soma {
   #forget(): Disposable {
     using stack = new DisposableStack()
     const { paths, log } = this.#options
-    const buffer = stack.use(new ReadBuffer(`${paths.run}/forget.sock`))
+    const buffer = stack.use(new ReadBuffer(`${paths.run}/zero.sock`))
     const { gc } = globalThis
     const collect =
       gc &&

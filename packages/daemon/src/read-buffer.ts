@@ -13,11 +13,13 @@ export class ReadBuffer implements Disposable {
   readonly #path: string
   readonly #server: Server
 
-  /** @param path of a socket that this makes, in a private folder. */
+  /** @param path of a socket that this makes, in a private folder; no longer than that of the daemon's own, which was seen to fit. */
   constructor(path: string) {
     this.#path = path
     rmSync(path, { force: true })
     this.#server = createServer((socket) => socket.on('error', () => {}).resume()).unref()
+    // Connecting to it fails then, and is told of.
+    this.#server.on('error', () => {})
     this.#server.listen(path)
   }
 

@@ -6,7 +6,7 @@ import { readInput } from '../input/read.ts'
 import { inline } from '../output/text.ts'
 import { formatDuration } from '../output/units.ts'
 import { formatTimings } from './answer.ts'
-import { type RunOptions, urgencyOf } from './options.ts'
+import { type RunOptions, numberOf, urgencyOf } from './options.ts'
 
 /** Writes down what is said in each recording, stretch by stretch. */
 export async function transcribe(
@@ -50,7 +50,7 @@ export async function speak(
     model,
     text,
     ...(voice !== undefined && { voice }),
-    ...(speed !== undefined && { speed: Number(speed) }),
+    ...(speed !== undefined && { speed: numberOf('speed', speed) }),
     ...urgencyOf(options),
   }
   const stream = client.stream('model.synthesize', request, { signal: ctx.signal })

@@ -57,6 +57,13 @@ test('a folder that is a link, and names that are links in their folder, are ask
   })
 })
 
+test('a folder of the name, and a program that may be run and not read, stop nothing', async (t) => {
+  const root = machine(t, { a: { 'python3.11': '3 11 torch', 'python3.12': '3 12' } })
+  mkdirSync(join(root, 'a', 'python3.13'))
+  chmodSync(join(root, 'a', 'python3.12'), 0o111)
+  assert.equal(await findInterpreter(optionsOf(root, ['a'])), join(root, 'a', 'python3.11'))
+})
+
 test('without any, the error says what was looked at and what to install', async (t) => {
   const root = machine(t, { a: { 'python3.12': '3 12', python3: undefined } })
   const options = optionsOf(root, ['a'], { SOMA_PYTHON_ENVIRONMENT: '/data/python' })

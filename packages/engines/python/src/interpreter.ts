@@ -60,15 +60,20 @@ function programOf(path: string): string | undefined {
   }
 }
 
+/** What cannot be read, a folder of that name too, is asked last. */
 function kindOf(path: string): 'program' | 'script' {
-  const file = openSync(path, 'r')
+  const start = Buffer.alloc(2)
   try {
-    const start = Buffer.alloc(2)
-    readSync(file, start)
-    return start.toString('latin1') === '#!' ? 'script' : 'program'
-  } finally {
-    closeSync(file)
+    const file = openSync(path, 'r')
+    try {
+      readSync(file, start)
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return 'script'
   }
+  return start.toString('latin1') === '#!' ? 'script' : 'program'
 }
 
 async function ask(path: string): Promise<Asked> {

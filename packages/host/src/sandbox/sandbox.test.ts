@@ -30,6 +30,15 @@ test('without bubblewrap nothing is run unconfined: the error says what to insta
   await assert.rejects(sandbox.wrap(['true']), refused)
 })
 
+test('bubblewrap that was installed meanwhile is used', async (t) => {
+  const programs = mkdtempSync(join(tmpdir(), 'soma-programs-'))
+  t.after(() => rmSync(programs, { recursive: true, force: true }))
+  const sandbox = createSandbox({ readOnly: [], writable: [] }, { PATH: programs })
+  await assert.rejects(sandbox.wrap(['true']), { code: 'engine/missing' })
+  writeFileSync(join(programs, 'bwrap'), '#!/bin/sh\n', { mode: 0o755 })
+  assert.equal((await sandbox.wrap(['true']))[0], 'bwrap')
+})
+
 describe('a confined process', () => {
   let folder = ''
   let why: string | undefined

@@ -15,7 +15,7 @@ export interface Sandbox {
 }
 
 /**
- * Confines processes with bubblewrap. Whether it works is tried once, before the first.
+ * Confines processes with bubblewrap. Whether it works is tried before the first, until it does.
  * @param folders what processes may see. Those in `writable` and `made` are made when they are missing, because they are bound
  * before they are filled.
  */
@@ -26,7 +26,12 @@ export function createSandbox(
   let tried: Promise<void> | undefined
   return {
     async wrap(command) {
-      await (tried ??= tryOut(childEnvironment(env)))
+      tried ??= tryOut(childEnvironment(env)).catch((error: unknown) => {
+        // It may be installed meanwhile.
+        tried = undefined
+        throw error
+      })
+      await tried
       for (const path of [...folders.writable, ...(folders.made ?? [])]) mkdirSync(path, { recursive: true, mode: 0o700 })
       return bubblewrap(command, folders)
     },
