@@ -57,11 +57,16 @@ export async function* readLines(origin: string, response: Response): AsyncGener
 /** The data of server-sent events; their names and comments say nothing that the data does not. */
 export async function* readEvents(origin: string, response: Response): AsyncGenerator<string, void, void> {
   let data: string[] = []
+  let length = 0
   for await (const line of readLines(origin, response)) {
     if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5))
+    length += line.length
+    if (length > LINE_LENGTH_MAX)
+      throw new SomaError('engine/failed', `an event of the endpoint’s answer is over ${LINE_LENGTH_MAX} characters`)
     if (line !== '' || data.length === 0) continue
     yield data.join('\n')
     data = []
+    length = 0
   }
   if (data.length > 0) yield data.join('\n')
 }
