@@ -94,6 +94,7 @@ export const descriptor: EngineDescriptor = {
     {
       name: 'espeakData',
       type: 'string',
+      files: true,
       description: 'Synthesis: the folder "espeak-ng-data", where the package has none',
       default: null,
     },
