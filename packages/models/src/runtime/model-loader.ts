@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { type Clock, SomaError, assert, isSomaError } from '@soma/core'
+import { type Clock, SomaError, assert, isSomaError, toSomaError } from '@soma/core'
 import type { HostFacts, LoadOptions, MemoryEstimate, MemoryUsage, ModelPackage } from '@soma/spec'
 import type { Registry } from '../ports.ts'
 import type { ChosenModel } from './model-settings.ts'
@@ -158,7 +158,13 @@ export class ModelLoader {
   }
 
   async #loaded(process: EngineProcess, waits: Waits): Promise<LoadedModel<EngineProcess>> {
-    return { process, bytes: await this.measure(process, waits), seats: process.loaded.concurrency }
+    try {
+      return { process, bytes: await this.measure(process, waits), seats: process.loaded.concurrency }
+    } catch (error) {
+      // Nobody else knows yet that it holds the model.
+      await process.kill(toSomaError(error))
+      throw error
+    }
   }
 
   /** Accelerators that share the machine's memory are part of it. */
