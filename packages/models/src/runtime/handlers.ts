@@ -1,4 +1,5 @@
-import type { CallContext, Handlers, Priority } from '@soma/spec'
+import { createHash } from 'node:crypto'
+import type { CallContext, GenerateRequest, Handlers, Priority } from '@soma/spec'
 import { createResidencyHandlers } from './residency-handlers.ts'
 import type { Runtime } from './runtime.ts'
 import type { CallOptions } from './turn.ts'
@@ -28,7 +29,7 @@ export function createRuntimeHandlers(runtime: Runtime): Required<Pick<Handlers,
       const answer = await runtime.infer(model, { inputs, outputs }, optionsOf(input, ctx))
       return { outputs: [...answer.outputs], timings: answer.timings }
     },
-    'model.generate': (input, ctx) => runtime.generate(input.model, requestOf(input), optionsOf(input, ctx)),
+    'model.generate': (input, ctx) => runtime.generate(input.model, withOwnSession(requestOf(input), ctx), optionsOf(input, ctx)),
     'model.embed': (input, ctx) => runtime.embed(input.model, requestOf(input), optionsOf(input, ctx)),
     'model.rerank': (input, ctx) => runtime.rerank(input.model, requestOf(input), optionsOf(input, ctx)),
     'model.transcribe': (input, ctx) => runtime.transcribe(input.model, requestOf(input), optionsOf(input, ctx)),
@@ -52,6 +53,13 @@ interface Urgent {
 /** What is said of the call's own urgency, and who says it. */
 function optionsOf({ priority, deadlineMs }: Urgent, { signal, caller }: CallContext): CallOptions {
   return { signal, principal: caller.principal, priority, deadlineMs }
+}
+
+/** Sessions are their caller's own: how much of a prompt is cached for somebody else says what he asked. */
+function withOwnSession(request: GenerateRequest, { caller }: CallContext): GenerateRequest {
+  if (request.session === undefined) return request
+  const session = createHash('sha256').update(`${caller.principal}\n${request.session}`).digest('hex')
+  return { ...request, session }
 }
 
 /** What the engine is asked: the rest. */

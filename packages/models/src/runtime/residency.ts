@@ -137,10 +137,11 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
 
   /** Feeds the state machine, and does what it says. */
   post(event: ResidencyEvent): void {
-    const { state, effects } = stepResidency(this.#state, event, this.#deps.clock.monotonic(), this.#limits)
+    const now = this.#deps.clock.monotonic()
+    const { state, effects } = stepResidency(this.#state, event, now, this.#limits)
     this.#state = state
     for (const effect of effects) this.#carryOut(effect)
-    this.#planTick()
+    this.#planTick(now)
   }
 
   #demand(model: string, due: number | null): void {
@@ -325,12 +326,11 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
   }
 
   /** One timer for the next thing that is due. It may ring too early: then it is set anew. */
-  #planTick(): void {
-    const now = this.#deps.clock.monotonic()
-    const at = this.#stopped ? undefined : nextTickAt(this.#state, now, this.#limits)
+  #planTick(steppedAt: number): void {
+    const at = this.#stopped ? undefined : nextTickAt(this.#state, steppedAt, this.#limits)
     if (at === undefined || (this.#timer && this.#timer.at <= at)) return
     this.#timer?.handle[Symbol.dispose]()
-    const handle = this.#deps.clock.schedule(Math.max(0, at - now), () => {
+    const handle = this.#deps.clock.schedule(Math.max(0, at - this.#deps.clock.monotonic()), () => {
       this.#timer = undefined
       this.post({ type: 'tick' })
     })
