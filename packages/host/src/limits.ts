@@ -16,6 +16,8 @@ export const RNG_POOL_BYTES = 4096
 export const DAEMON_FILE_BYTES_MAX = 64 * 1024
 /** Between SIGTERM and SIGKILL: enough for an engine to free what it holds, short enough that stopping feels immediate. */
 export const KILL_GRACE_MS = 2000
+/** Of 1,000: a process counts as if it took so much more of all memory than it does. */
+export const OOM_SCORE_ADDED = 300
 /** Last lines of a child's stderr that are kept for the error message when it ends unexpectedly. */
 export const CHILD_LINES_KEPT = 20
 /** One line of a child's stderr, in UTF-16 units; the rest of a longer one is dropped. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,7 +10,7 @@ import { type LogRecord, createLog, isSomaError, silentLog } from '@soma/core'
 import { systemClock } from './clock.ts'
 import { childEnvironment } from './child-env.ts'
 import { ChildLines } from './child-lines.ts'
-import { CHILD_LINES_PER_SECOND_MAX } from './limits.ts'
+import { CHILD_LINES_PER_SECOND_MAX, OOM_SCORE_ADDED } from './limits.ts'
 import { bootId, processIdentity } from './proc-stat.ts'
 import { type ChildSpawner, createChildSpawner } from './process.ts'
 
@@ -60,6 +60,13 @@ async function startParent(env: NodeJS.ProcessEnv): Promise<{ parent: ChildProce
 }
 
 describe('a child process', () => {
+  it('is the first to end when memory runs out', { skip: linux ? false : 'Linux only' }, async () => {
+    const child = await spawner().spawn({ name: 'stuck', command: [node, '-e', stuck] })
+    const score = async (of: number | 'self'): Promise<number> => Number(await readFile(`/proc/${of}/oom_score_adj`, 'utf8'))
+    assert.equal(await score(child.pid), Math.min(1000, (await score('self')) + OOM_SCORE_ADDED))
+    await child.kill({ graceMs: 0 })
+  })
+
   it('tells how it ended, and its last words', async () => {
     const child = await spawner().spawn({ name: 'test', command: [node, '-e', 'console.error("first\\nlast"); process.exitCode = 3'] })
     assert.deepEqual(await child.exited, { code: 3, signal: null })

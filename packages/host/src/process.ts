@@ -6,6 +6,7 @@ import { childEnvironment } from './child-env.ts'
 import { ChildLines } from './child-lines.ts'
 import { type CommandLine, type Lifeline, findLifeline } from './lifeline.ts'
 import { KILL_GRACE_MS, STDERR_DRAIN_MS_MAX } from './limits.ts'
+import { offerToOomKiller } from './oom-score.ts'
 import { PidFiles, signalGroup } from './pid-files.ts'
 import { processPrivateBytes, processRssBytes, processesUnder } from './proc-stat.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
@@ -126,6 +127,7 @@ class SpawnedChild implements Child {
     } catch (cause) {
       throw new SomaError('engine/not-ready', `${this.name} cannot be started: ${(cause as Error).message}`, { cause })
     }
+    await offerToOomKiller(this.pid)
     await this.#pidFiles.add(this.pid, this.name)
     if (this.#ended) await this.#pidFiles.remove(this.pid)
   }
