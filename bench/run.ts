@@ -50,14 +50,20 @@ function round(value: number): string {
   return Number(value.toPrecision(3)).toString()
 }
 
+/** Rows that were not measured now stay as they are. */
 function write(measured: readonly Result[]): void {
   const path = join(import.meta.dirname, '..', 'docs', 'benchmarks.md')
   const text = readFileSync(path, 'utf8')
   const [begin, end] = ['<!-- figures -->', '<!-- /figures -->']
+  const kept = text.slice(text.indexOf(begin), text.indexOf(end)).split('\n')
+  const lineOf = ({ name }: { readonly name: string }): string[] => {
+    const result = measured.find(({ row }) => row === name)
+    return result ? [cells(result)] : kept.filter((line) => line.startsWith('| ') && line.split('|')[1]?.trim() === name)
+  }
   const table = [
     '| row | reference | ours p50 (p99) | reference p50 (p99) | n | ratio | target | |',
     '|---|---|---|---|---|---|---|---|',
-    ...measured.map(cells),
+    ...rows.flatMap(lineOf),
   ].join('\n')
   const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} CPUs, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, ${new Date().toISOString().slice(0, 10)}`
   writeFileSync(path, `${text.slice(0, text.indexOf(begin))}${begin}\n\n${machine}\n\n${table}\n\n${text.slice(text.indexOf(end))}`)

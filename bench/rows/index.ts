@@ -1,4 +1,5 @@
 import type { Row } from '../measure.ts'
+import { adaptiveRows } from './adaptive.ts'
 import { batching } from './batching.ts'
 import { dispatch } from './dispatch.ts'
 import { httpEcho } from './http-echo.ts'
@@ -40,4 +41,5 @@ export const rows: readonly Row[] = [
   coldStart,
   unloadMemory,
   mixed,
+  ...adaptiveRows,
 ]
