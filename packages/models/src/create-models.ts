@@ -69,6 +69,9 @@ export interface ModelsConfig {
 export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
   const { store, engines, children, hostFacts, clock, rng, log, emit } = deps
   const registry = createRegistry({ store, log })
+  const stateDirectory = join(store.directory, 'engine-state')
+  /** Of processes that are gone: it tells what they were asked. */
+  const removeState = async (): Promise<void> => await rm(stateDirectory, { recursive: true, force: true })
   const runtime = new Runtime(
     {
       registry,
@@ -79,7 +82,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
       rng,
       log,
       records: store.records,
-      stateDirectory: join(store.directory, 'engine-state'),
+      stateDirectory,
       ...(deps.priorities && { priorities: deps.priorities }),
       ...(emit && { emit }),
     },
@@ -137,7 +140,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
     start: async () => {
       await children.reapOrphans()
       await removeDrafts(store)
-      await rm(join(store.directory, 'engine-state'), { recursive: true, force: true })
+      await removeState()
       runtime.start()
       warm = registry.warmUp(stopping.signal).catch((error: unknown) => log.error('the models could not be read ahead', { error }))
     },
@@ -145,6 +148,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
       stopping.abort()
       await warm
       await runtime.stop()
+      await removeState()
       await installs[Symbol.asyncDispose]()
     },
   }

@@ -67,6 +67,9 @@ describe('model.residency', () => {
     assert.partialDeepStrictEqual(parked, { model: 'b', state: 'parked', pid, running: 0 })
     assert.deepEqual((await world.runtime.infer('b', { inputs: [float32(2)] }, never)).outputs, [float32(2)])
     assert.equal(world.pid('b'), pid)
+    process.kill(pid ?? 0, 'SIGKILL')
+    await world.until(() => world.runtime.processes().length === 0, 'it is gone')
+    assert.equal(world.runtime.host.history.last('b')?.what, 'ended')
   })
 })
 

@@ -296,9 +296,12 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
     try {
       const bytes = await this.#deps.park(model, process)
       this.#deps.unloaded?.(model, stay.leaving)
+      // However the process ends later, it is not for this reason.
+      delete stay.leaving
       if (!this.#stopped) this.post({ type: 'parked', model, instance, bytes })
     } catch (error) {
       // `ended` follows.
+      delete stay.leaving
       await process.stop(toSomaError(error))
     }
   }

@@ -177,7 +177,7 @@ export class Runtime implements Running {
     this.host.dropStale(model)
     const beganAt = this.#deps.clock.monotonic()
     const due = dueOf({ arrivedAt: beganAt, level: priorities.indexOf('normal') }, AGE_MS)
-    return await this.#secondTry.run({ model: model.name, ...waits }, () => this.#loadOnce(model.name, { due, beganAt }, waits))
+    return await this.#secondTry.run({ model: model.name, signal: waits.signal }, () => this.#loadOnce(model.name, { due, beganAt }, waits))
   }
 
   async #loadOnce(
