@@ -13,3 +13,8 @@ export async function offerToOomKiller(pid: number): Promise<void> {
   // It may have ended already.
   await writeFile(`/proc/${pid}/oom_score_adj`, `${score}\n`).catch(() => undefined)
 }
+
+/** Processes that the kernel has ended for lack of memory since the machine started; 0 where it does not say. */
+export function oomKills(): number {
+  return Number(/^oom_kill (\d+)$/m.exec(readSystemFile('/proc/vmstat') ?? '')?.[1] ?? 0)
+}

@@ -6,7 +6,7 @@ import { childEnvironment } from './child-env.ts'
 import { ChildLines } from './child-lines.ts'
 import { type CommandLine, type Lifeline, findLifeline } from './lifeline.ts'
 import { KILL_GRACE_MS, STDERR_DRAIN_MS_MAX } from './limits.ts'
-import { offerToOomKiller } from './oom-score.ts'
+import { offerToOomKiller, oomKills } from './oom-score.ts'
 import { PidFiles, signalGroup } from './pid-files.ts'
 import { processPrivateBytes, processRssBytes, processesUnder } from './proc-stat.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
@@ -23,6 +23,8 @@ export interface ChildOptions {
 export interface ChildExit {
   readonly code: number | null
   readonly signal: string | null
+  /** It was killed, and the kernel has killed for lack of memory while it ran. */
+  readonly isOutOfMemory?: boolean
 }
 
 /** A child process that ends with us, whatever happens. Its stderr goes to the log. */
@@ -103,6 +105,7 @@ class SpawnedChild implements Child {
   readonly #clock: Clock
   readonly #pidFiles: PidFiles
   readonly #lines: ChildLines
+  readonly #oomKillsBefore = oomKills()
   #ended = false
 
   constructor(raw: ChildProcessWithoutNullStreams, name: string, { clock, log, pidFiles }: SpawnedDeps) {
@@ -166,7 +169,8 @@ class SpawnedChild implements Child {
       this.#ended = true
       // What the child started itself is in its group, and must not stay either.
       signalGroup(this.pid, 'SIGKILL')
-      void this.#afterExit().then(() => resolve({ code, signal }))
+      const isOutOfMemory = signal === 'SIGKILL' && oomKills() > this.#oomKillsBefore
+      void this.#afterExit().then(() => resolve({ code, signal, ...(isOutOfMemory && { isOutOfMemory }) }))
     })
     return promise
   }

@@ -38,10 +38,19 @@ export function answeredFailure({ engine }: EngineName, thrown: unknown): SomaEr
 /** The connection to an engine was lost: it spoke something else than SMI, or its process ended. */
 export function lostEngine(name: EngineName, reason: unknown, exit: ChildExit, lastLines: readonly string[]): SomaError {
   const { engine, model, pid } = name
-  const details = { engine, model, pid, code: exit.code, signal: exit.signal, lastLines: redact(lastLines) }
+  const details = {
+    engine,
+    model,
+    pid,
+    code: exit.code,
+    signal: exit.signal,
+    ...(exit.isOutOfMemory && { outOfMemory: true }),
+    lastLines: redact(lastLines),
+  }
   if (isSomaError(reason, 'call/malformed') || isSomaError(reason, 'call/too-large'))
     return new SomaError('engine/protocol', `engine ${engine} does not speak SMI v1: ${reason.message}`, { details, cause: reason })
-  const how = exit.signal ? `was ended by ${exit.signal}` : `ended with exit code ${exit.code}`
+  const why = exit.isOutOfMemory ? ': the machine had run out of memory' : ''
+  const how = exit.signal ? `was ended by ${exit.signal}${why}` : `ended with exit code ${exit.code}`
   const last = lastLines.length > 0 ? ` Its last words: ${String(redact(lastLines.at(-1)))}` : ''
   return new SomaError('engine/crashed', `engine ${engine} (process ${pid}${model ? `, model ${model}` : ''}) ${how}.${last}`, {
     details,
@@ -57,7 +66,10 @@ export function wrongAnswer({ engine }: EngineName, method: string, cause: unkno
   })
 }
 
-/** Whether the process was lost: it ended under the call, and nobody here wanted it to. One that hung is none. */
+/**
+ * Whether the process was lost: it ended under the call, and nobody here wanted it to, so that the call is worth another try. One that
+ * hung is none, nor one that took all memory: they would do so again.
+ */
 export function isLostProcess(error: unknown): boolean {
-  return isSomaError(error, 'engine/crashed') && 'signal' in error.details
+  return isSomaError(error, 'engine/crashed') && 'signal' in error.details && error.details['outOfMemory'] !== true
 }

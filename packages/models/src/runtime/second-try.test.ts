@@ -8,6 +8,8 @@ import { SecondTry } from './second-try.ts'
 const never = new AbortController().signal
 const call = { model: 'a', signal: never }
 const lost = (): SomaError => lostEngine({ engine: 'e', model: 'a', pid: 1 }, undefined, { code: null, signal: 'SIGKILL' }, [])
+const outOfMemory = (): SomaError =>
+  lostEngine({ engine: 'e', model: 'a', pid: 1 }, undefined, { code: null, signal: 'SIGKILL', isOutOfMemory: true }, [])
 const hung = (): SomaError => new Failure('engine/crashed', 'it hung', { details: { hangMsMax: 1 } })
 const delayed = (retryAfterMs: number): SomaError => new Failure('engine/not-ready', 'later', { details: { retryAfterMs } })
 
@@ -33,6 +35,7 @@ describe('a second try', () => {
       [[lost(), lost()], 2],
       [[lost(), hung()], 2],
       [[hung()], 1],
+      [[outOfMemory()], 1],
       [[delayed(1)], 1],
       [[new Failure('engine/failed', 'no')], 1],
     ] as const) {
