@@ -43,6 +43,11 @@ export class History {
     return [...(this.#rings.get(model) ?? [])].reverse()
   }
 
+  /** Whoever installs another model under the name is not told of this one. */
+  forget(model: string): void {
+    this.#rings.delete(model)
+  }
+
   last(model: string): Happening | undefined {
     return this.#rings.get(model)?.at(-1)
   }

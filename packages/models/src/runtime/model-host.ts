@@ -178,6 +178,7 @@ export class ModelHost {
   /** The model is gone, and with it what was set for it. */
   forget(name: string): void {
     this.settings.forget(name)
+    this.history.forget(name)
     this.#plans.forget(name)
     this.residency.post({ type: 'forget', model: name })
     this.residency.post({ type: 'set', model: name, setting: null })
