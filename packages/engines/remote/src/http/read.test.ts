@@ -6,7 +6,12 @@ const origin = 'http://127.0.0.1:1'
 
 test('events are read whatever pieces they come in; comments and names say nothing', async () => {
   const text = ': hello\n\nevent: x\ndata: one\ndata:two\n\ndata: three'
-  const pieces = ReadableStream.from(Array.from(new TextEncoder().encode(text), (byte) => Uint8Array.of(byte)))
+  const pieces = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const byte of new TextEncoder().encode(text)) controller.enqueue(Uint8Array.of(byte))
+      controller.close()
+    },
+  })
   assert.deepEqual(await Array.fromAsync(readEvents(origin, new Response(pieces))), ['one\ntwo', 'three'])
 })
 
