@@ -72,7 +72,8 @@ export class EnginePool {
   /** Takes back a process that has loaded nothing. */
   giveBack(process: EngineProcess): void {
     const shelf = this.#shelf(process.descriptor.id)
-    if (shelf.spares.length < this.#limits.warmSpares && process.state === 'spare') this.#keep(shelf, Promise.resolve(process))
+    const isGood = process.state === 'spare' && process.boundTo === undefined
+    if (isGood && shelf.spares.length < this.#limits.warmSpares) this.#keep(shelf, Promise.resolve(process))
     else void process.stop()
     this.#lingerIfUnused(shelf)
   }

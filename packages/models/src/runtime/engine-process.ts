@@ -42,6 +42,7 @@ export class EngineProcess {
   readonly #deps: EngineProcessDeps
   #phase: 'starting' | 'spare' | 'loading' | 'ready' | 'parked' = 'starting'
   #loaded: Loaded | undefined
+  #boundTo: string | undefined
 
   /**
    * Starts the process and shakes hands.
@@ -95,6 +96,11 @@ export class EngineProcess {
     return this.#loaded?.device
   }
 
+  /** The accelerator that it was asked about first: what libraries have begun there they cannot undo. */
+  get boundTo(): string | undefined {
+    return this.#boundTo
+  }
+
   get model(): string | null {
     return this.#connection.model
   }
@@ -111,11 +117,12 @@ export class EngineProcess {
   }
 
   async probe(facts: HostFacts, waits: Waits): Promise<EngineSupport> {
-    return await this.#connection.ask('probe', facts, { ...waits })
+    return await this.#connection.ask('probe', facts, { signal: waits.signal })
   }
 
   async estimate(pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<MemoryEstimate> {
-    return await this.#connection.ask('estimate', { package: bare(pkg), options }, { ...waits })
+    if (options.device !== undefined && options.device !== 'cpu') this.#boundTo ??= options.device
+    return await this.#connection.ask('estimate', { package: bare(pkg), options }, { signal: waits.signal })
   }
 
   /**
@@ -126,7 +133,7 @@ export class EngineProcess {
     this.#connection.model = pkg.name
     this.#phase = 'loading'
     await this.#orEnd(async () => {
-      this.#loaded = await this.#connection.ask('load', { package: bare(pkg), options }, { ...waits })
+      this.#loaded = await this.#connection.ask('load', { package: bare(pkg), options }, { signal: waits.signal })
       this.#phase = 'ready'
     })
   }
@@ -138,7 +145,7 @@ export class EngineProcess {
    */
   async park(waits: Waits, stateDirectory?: string): Promise<void> {
     await this.#orEnd(async () => {
-      await this.#connection.ask('unload', stateDirectory === undefined ? {} : { stateDirectory }, { ...waits })
+      await this.#connection.ask('unload', stateDirectory === undefined ? {} : { stateDirectory }, { signal: waits.signal })
       this.#loaded = undefined
       this.#phase = 'parked'
     })

@@ -1,8 +1,9 @@
 import { toSomaError } from '@soma/core'
-import type { CallOutput, EngineDescriptor, EngineSupport, HostFacts, MemoryEstimate } from '@soma/spec'
+import type { CallOutput, EngineDescriptor, HostFacts } from '@soma/spec'
 import { inParallel } from '../parallel.ts'
 import type { InstalledModel, Registry } from '../ports.ts'
 import { rankEngines } from '../selection/rank-engines.ts'
+import type { EngineAnswer } from './device-choice.ts'
 import { EXPLAIN_PARALLEL } from './limits.ts'
 import { type NameOf, say } from './history.ts'
 import type { ModelHost } from './model-host.ts'
@@ -14,12 +15,6 @@ export interface ExplainDeps {
   readonly residents: Residents
   readonly registry: Registry
   readonly hostFacts: () => HostFacts
-}
-
-interface Answer {
-  readonly descriptor: EngineDescriptor
-  readonly support?: EngineSupport
-  readonly memory?: MemoryEstimate
 }
 
 /** `model.explain`: asks every engine of the model's format what it could do with it, here and now. */
@@ -47,7 +42,7 @@ export async function explainModel(
 function rank(
   { host, residents, hostFacts }: ExplainDeps,
   model: InstalledModel,
-  answers: readonly Answer[],
+  answers: readonly EngineAnswer[],
 ): CallOutput<'model.explain'>['candidates'] {
   const override = host.settings.override(model.name)
   const engine = host.engineOf(model)
@@ -62,28 +57,30 @@ function rank(
     host: hostFacts(),
     budgets: residents.budgets(),
     preference: { engine: override.engine, device: override.device, allowRemote: true },
-    estimates: answers.flatMap(({ descriptor, memory, support }) =>
-      memory ? (support?.devices ?? ['cpu']).map((device) => ({ engine: descriptor.id, device, memory })) : [],
-    ),
+    estimates: answers.flatMap(({ estimates }) => estimates),
   })
   // What would really run it, whatever speaks for the others.
   const first = ranked.find((candidate) => candidate.engine === engine && (override.device ?? candidate.device) === candidate.device)
   return ranked.map((candidate) => ({ ...candidate, chosen: candidate === first && candidate.problems.length === 0 }))
 }
 
-async function askAll({ host, registry }: ExplainDeps, model: InstalledModel, waits: { readonly signal: AbortSignal }): Promise<Answer[]> {
-  const answers: Answer[] = host.pool.entries.map(({ descriptor }) => ({ descriptor }))
+async function askAll(
+  { host, registry }: ExplainDeps,
+  model: InstalledModel,
+  waits: { readonly signal: AbortSignal },
+): Promise<EngineAnswer[]> {
+  const answers = host.pool.entries.map(({ descriptor }): EngineAnswer => ({ descriptor, estimates: [] }))
   await using pkg = await registry.open(model)
   await inParallel(answers.entries(), EXPLAIN_PARALLEL, async ([index, { descriptor }]) => {
     if (!descriptor.formats.includes(model.format)) return
     const chosen = withOverride(model, descriptor.id, host.settings.override(model.name))
-    answers[index] = { descriptor, ...(await host.ask(chosen, pkg, waits).catch((error: unknown) => unable(error, waits.signal))) }
+    answers[index] = await host.ask(chosen, pkg, waits).catch((error: unknown) => unable(descriptor, error, waits.signal))
   })
   return answers
 }
 
-function unable(thrown: unknown, signal: AbortSignal): { readonly support: EngineSupport } {
+function unable(descriptor: EngineDescriptor, thrown: unknown, signal: AbortSignal): EngineAnswer {
   const error = toSomaError(thrown)
   if (signal.aborted || error.code === 'daemon/stopping') throw error
-  return { support: { supported: false, reason: error.message, devices: [] } }
+  return { descriptor, support: { supported: false, reason: error.message, devices: [] }, estimates: [] }
 }

@@ -2,12 +2,15 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
 import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
-import type { Config, EngineSupport, HostFacts, LoadOptions, MemoryEstimate, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
+import type { Config, HostFacts, LoadOptions, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
 import type { Records } from '@soma/store'
 import type { InstalledModel, Registry } from '../ports.ts'
+import type { DeviceBudget } from '../selection/facts.ts'
 import { whoRuns } from '../selection/who-runs.ts'
 import { AdaptivePlans } from './adaptive-plans.ts'
+import { total } from './budget.ts'
 import { Budgets } from './budgets.ts'
+import { type EngineAnswer, askEngine } from './device-choice.ts'
 import { EngineChoice } from './engine-choice.ts'
 import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
 import { EnginePool } from './engine-pool.ts'
@@ -91,7 +94,7 @@ export class ModelHost {
     this.#stepBack = deps.priorities && new StepBack({ priorities: deps.priorities, processes: () => this.pool.processes, log })
     const descriptors = deps.engines.map(({ descriptor }) => descriptor)
     this.choice = new EngineChoice(descriptors, hostFacts)
-    this.loader = new ModelLoader({ registry, pool: this.pool, delays: this.delays, hostFacts, clock })
+    this.loader = new ModelLoader({ registry, pool: this.pool, delays: this.delays, hostFacts, budgets: () => this.budgets(), clock })
     this.#budgets = new Budgets(hostFacts, () => this.#heldBytes(), options)
     this.limits = limitsFrom(options)
     this.residency = new Residency(this.#residencyDeps(doors), this.limits)
@@ -148,18 +151,25 @@ export class ModelHost {
   }
 
   /** What an engine says of a model, without loading it. @throws {SomaError} what its start or its answer fails with. */
-  async ask(
-    model: ChosenModel,
-    pkg: ModelPackage,
-    waits: { readonly signal: AbortSignal },
-  ): Promise<{ readonly support: EngineSupport; readonly memory?: MemoryEstimate }> {
+  async ask(model: ChosenModel, pkg: ModelPackage, waits: { readonly signal: AbortSignal }): Promise<EngineAnswer> {
     const process = await this.pool.take(model.engine, waits)
     try {
-      const support = await process.probe(this.#deps.hostFacts(), waits)
-      return support.supported ? { support, memory: await process.estimate(pkg, this.#loadOptions(model), waits) } : { support }
+      const question = { pkg, options: this.#loadOptions(model), host: this.#deps.hostFacts(), budgets: this.budgets() }
+      return await askEngine(process, question, waits)
     } finally {
       this.pool.giveBack(process)
     }
+  }
+
+  /** What models may take, and take, of each device, as last looked at. */
+  budgets(): DeviceBudget[] {
+    const { limits, places } = this.residency.state
+    const used = total([...places.values()].map(({ bytes }) => bytes))
+    return Object.entries(limits).map(([device, limitBytes]) => ({
+      device,
+      limitBytes: Math.round(limitBytes),
+      usedBytes: Math.max(0, Math.round(used[device] ?? 0)),
+    }))
   }
 
   /** Its engine's id; empty when it has none, or is gone. */

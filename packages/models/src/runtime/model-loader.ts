@@ -4,7 +4,9 @@ import type { HostFacts, LoadOptions, MemoryEstimate, MemoryUsage, ModelPackage 
 import type { Registry } from '../ports.ts'
 import type { ChosenModel } from './model-settings.ts'
 import { startDeadline } from '../deadline.ts'
+import type { DeviceBudget } from '../selection/facts.ts'
 import type { Bytes } from './budget.ts'
+import { chooseDevice } from './device-choice.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { PARK_MS_MAX } from './limits.ts'
@@ -16,11 +18,19 @@ export interface ModelLoaderDeps {
   readonly pool: EnginePool
   readonly delays: RestartDelays
   readonly hostFacts: () => HostFacts
+  /** Of the machine and its accelerators, as last looked at. */
+  readonly budgets: () => readonly DeviceBudget[]
   readonly clock: Clock
 }
 
 interface Waits {
   readonly signal: AbortSignal
+}
+
+interface Planned {
+  readonly process: EngineProcess
+  readonly options: LoadOptions
+  readonly estimate: MemoryEstimate
 }
 
 /** A package that is laid out and a process that can load it; nothing of the model is in memory yet. */
@@ -80,9 +90,9 @@ export class ModelLoader {
     await using open = new AsyncDisposableStack()
     const pkg = open.use(await registry.open(model))
     try {
-      const process = await pool.take(model.engine, waits)
-      const estimate = await this.#estimate(process, pkg, options, waits)
-      const parts = { model, pkg, process, options, bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
+      const planned = await this.#plan(await pool.take(model.engine, waits), pkg, options, waits)
+      const { process, estimate } = planned
+      const parts = { model, pkg, process, options: planned.options, bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
       return new PreparedModel(parts, pool, open.move())
     } catch (error) {
       if (isEngineFailure(error)) delays.failed(model.engine, model.name)
@@ -90,11 +100,20 @@ export class ModelLoader {
     }
   }
 
-  async #estimate(process: EngineProcess, pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<MemoryEstimate> {
+  /** Where it will run, and what it takes there; in another process where that one had to look at another device first. */
+  async #plan(taken: EngineProcess, pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<Planned> {
+    const { hostFacts, budgets, pool } = this.#deps
+    let process = taken
     try {
-      return await process.estimate(pkg, options, waits)
+      const device = await chooseDevice(process, { pkg, options, host: hostFacts(), budgets: budgets() }, waits)
+      if (process.boundTo !== undefined && process.boundTo !== device) {
+        pool.giveBack(process)
+        process = await pool.take(process.descriptor.id, waits)
+      }
+      const planned = device === undefined ? options : { ...options, device }
+      return { process, options: planned, estimate: await process.estimate(pkg, planned, waits) }
     } catch (error) {
-      this.#deps.pool.giveBack(process)
+      pool.giveBack(process)
       throw error
     }
   }

@@ -1,6 +1,5 @@
 import type { Clock } from '@soma/core'
 import type { CallOutput, Resident } from '@soma/spec'
-import { total } from './budget.ts'
 import { leavesAt } from './leave-times.ts'
 import type { NameOf } from './history.ts'
 import type { ModelHost } from './model-host.ts'
@@ -59,13 +58,7 @@ export class Residents {
 
   /** As last looked at. */
   known(): Budget[] {
-    const { limits, places } = this.#deps.host.residency.state
-    const used = total([...places.values()].map(({ bytes }) => bytes))
-    return Object.entries(limits).map(([device, limitBytes]) => ({
-      device,
-      limitBytes: Math.round(limitBytes),
-      usedBytes: Math.max(0, Math.round(used[device] ?? 0)),
-    }))
+    return this.#deps.host.budgets()
   }
 
   #bytesOf(model: string, place: Place | undefined): number {

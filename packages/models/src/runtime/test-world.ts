@@ -28,6 +28,8 @@ import { Runtime } from './runtime.ts'
 export type EchoModel = Readonly<Record<string, unknown>> & {
   readonly engine?: string | null
   readonly signature?: InstalledModel['signature']
+  /** Of its package; that of its file when absent. */
+  readonly sizeBytes?: number
 }
 
 export const node = process.execPath
@@ -61,6 +63,7 @@ export interface WorldOptions extends Partial<RuntimeOptions> {
   readonly engines?: readonly EngineEntry[]
   readonly memoryAvailableBytes?: number
   readonly priorities?: RuntimeDeps['priorities']
+  readonly accelerators?: HostFacts['accelerators']
 }
 
 /** A runtime with real engine processes and a registry of echo models. */
@@ -90,7 +93,7 @@ export class World implements AsyncDisposable {
         registry: this.#registry(),
         engines: options.engines ?? [echoEngine],
         spawn: (child) => spawner.spawn(child),
-        hostFacts: () => facts(this.memoryAvailableBytes()),
+        hostFacts: () => ({ ...facts(this.memoryAvailableBytes()), ...(options.accelerators && { accelerators: options.accelerators }) }),
         clock: systemClock,
         rng: createSeededRng(1),
         log,
@@ -153,12 +156,13 @@ export class World implements AsyncDisposable {
   }
 
   async #open(name: string): Promise<ModelPackage & AsyncDisposable> {
-    const { engine: _engine, signature: _signature, ...echo } = this.#models.get(name) ?? {}
+    const { engine: _engine, signature: _signature, sizeBytes, ...echo } = this.#models.get(name) ?? {}
     const files = { 'model.echo': JSON.stringify(echo) }
     const { pkg, ...laidOut } = await layOut({ files, roles: { model: 'model.echo' }, format: 'echo', task: 'tensor-to-tensor' })
     this.openPackages += 1
     return {
       ...pkg,
+      ...(sizeBytes !== undefined && { files: pkg.files.map((file) => ({ ...file, sizeBytes })) }),
       name,
       [Symbol.asyncDispose]: async () => {
         this.openPackages -= 1
@@ -180,7 +184,7 @@ function installed(name: string, model: EchoModel): InstalledModel {
     engine: model.engine === undefined ? 'echo' : model.engine,
     settings: {},
     licence: null,
-    files: [],
+    files: model.sizeBytes === undefined ? [] : [{ path: 'model.echo', role: 'model', sizeBytes: model.sizeBytes, digest }],
     signature: model.signature ?? null,
     knowledge: null,
     manifest: {} as InstalledModel['manifest'],
