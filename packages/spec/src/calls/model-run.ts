@@ -43,7 +43,9 @@ export type Priority = z.output<typeof PrioritySchema>
 
 /** What every call of a model may say of its own urgency. */
 const urgency = {
-  priority: PrioritySchema.optional().describe('Who goes first, `normal` when absent; calls that wait long rise'),
+  priority: PrioritySchema.optional().describe(
+    'Who goes first, `normal` when absent; calls that wait long rise. `realtime` also needs the right to load the model',
+  ),
   deadlineMs: z
     .number()
     .int()
@@ -71,6 +73,13 @@ const runErrors = [
   'resource/exhausted',
 ] as const
 
+/** Going before everybody else is for those who may also say when the model is in memory. */
+function invoke({ model, priority }: { readonly model: string; readonly priority?: Priority | undefined }): readonly Need[] {
+  const resource = `model/${model}`
+  const needs: Need[] = [{ resource, right: 'invoke' }]
+  return priority === 'realtime' ? [...needs, { resource, right: 'load' }] : needs
+}
+
 /** By convention a string input called `path` makes the engine read a file of this machine. */
 function namesFile({ name, dtype }: Tensor): boolean {
   return name === 'path' && dtype === 'string'
@@ -86,10 +95,7 @@ export const modelInfer = defineCall({
     ...urgency,
   }),
   output: z.strictObject({ outputs: z.array(TensorSchema), timings: Timings }),
-  right: ({ model, inputs }) => {
-    const invoke: Need = { resource: `model/${model}`, right: 'invoke' }
-    return [...inputs].some(namesFile) ? [invoke, readFiles] : invoke
-  },
+  right: (input) => ([...input.inputs].some(namesFile) ? [...invoke(input), readFiles] : invoke(input)),
   http: 'POST /v1/models/{model}/infer',
   /** One encoded picture, sound or the like becomes one tensor, uint8[bytes]. */
   raw: {
@@ -98,8 +104,6 @@ export const modelInfer = defineCall({
   },
   errors: runErrors,
 })
-
-const invoke = ({ model }: { readonly model: string }): Need => ({ resource: `model/${model}`, right: 'invoke' })
 
 export const modelGenerate = defineCall({
   name: 'model.generate',

@@ -18,7 +18,7 @@ test('every call is called noun.verb, under its own name, with a sentence that e
   for (const name of callNames) {
     const { name: own, summary } = callDefinition(name)
     assert.equal(own, name)
-    assert.match(name, /^(system|model|key|source|engine|capability|event|audit)\.[a-z]+(-[a-z]+)*$/)
+    assert.match(name, /^(system|model|key|source|engine|edition|capability|event|audit)\.[a-z]+(-[a-z]+)*$/)
     assert.match(summary, /^[A-Z].*\.$/)
   }
 })
@@ -77,7 +77,7 @@ test('a raw body becomes a tensor', () => {
 
 test('naming a file of this machine needs a right of its own', () => {
   const needs = (inputs: unknown): unknown => callDefinition('model.infer').right({ model: 'ocr', inputs })
-  assert.deepEqual(needs([{ name: 'image', dtype: 'uint8' }]), { resource: 'model/ocr', right: 'invoke' })
+  assert.deepEqual(needs([{ name: 'image', dtype: 'uint8' }]), [{ resource: 'model/ocr', right: 'invoke' }])
   assert.deepEqual(needs([{ name: 'path', dtype: 'string' }]), [
     { resource: 'model/ocr', right: 'invoke' },
     { resource: 'host/files', right: 'read' },
@@ -148,4 +148,14 @@ test('package paths stay inside their package', () => {
   ]) {
     assert.throws(() => checkPackagePath(path), { code: 'package/unsafe-path' })
   }
+})
+
+test('going before everybody else takes more than the right to invoke a model', () => {
+  const input = { model: 'm', prompt: 'x' }
+  const needsOf = (priority: 'realtime' | 'interactive'): unknown => callTable['model.generate'].right({ ...input, priority })
+  assert.deepEqual(needsOf('interactive'), [{ resource: 'model/m', right: 'invoke' }])
+  assert.deepEqual(needsOf('realtime'), [
+    { resource: 'model/m', right: 'invoke' },
+    { resource: 'model/m', right: 'load' },
+  ])
 })
