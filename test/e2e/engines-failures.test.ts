@@ -1,7 +1,8 @@
 // What an engine can do wrong: its own calls fail with a type, the next ones work, and other models' calls notice nothing.
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
-import { type Tensor, tensor } from '@soma/sdk'
+import { after, afterEach, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Tensor, isSomaError, tensor } from '@soma/sdk'
 import { testPython, torchModels } from '../../packages/engines/python/src/test-models.ts'
 import { refused, until } from './attack.ts'
 import { EnginesWorld, golden, tinyGguf } from './engines-world.ts'
@@ -19,6 +20,7 @@ describe('an engine that fails', () => {
     await world.echo('stillborn', { load: { outcome: 'crash' } })
     await world.echo('mute', { load: { outcome: 'garbage' } })
   })
+  afterEach(() => world.leaveUnread())
   after(async () => await world?.[Symbol.asyncDispose]())
 
   const infer = async (model: string, inputs: readonly Tensor[], more: { readonly deadlineMs?: number } = {}) => {
@@ -50,11 +52,17 @@ describe('an engine that fails', () => {
     })
   })
 
-  test('by aborting fails its calls with engine/crashed, and is started anew', async () => {
+  test('by aborting is started anew for the same call, and when it aborts again that fails with engine/crashed', async () => {
     await beside(async () => {
       const { details, retryable } = await refused(infer('rowdy', [behave({ outcome: 'crash' })]), 'engine/crashed', /SIGABRT/)
       assert.deepEqual([details['model'], details['signal'], retryable], ['rowdy', 'SIGABRT', true])
-      assert.deepEqual(await infer('rowdy', [x]), [x])
+      await answersAgain('rowdy')
+      assert.deepEqual((await world.history('rowdy')).flatMap(({ what }) => (what === 'refused' ? [] : [what])).slice(0, 4), [
+        'loaded',
+        'ended',
+        'loaded',
+        'ended',
+      ])
     })
   })
 
@@ -63,6 +71,16 @@ describe('an engine that fails', () => {
       await refused(infer('rowdy', [behave({ outcome: 'garbage' })]), 'engine/protocol', /does not speak SMI v1/)
       await answersAgain('rowdy')
     })
+  })
+
+  test('by being killed under a call that has given nothing away is started anew, and the call is answered', async () => {
+    await infer('endless', [x])
+    const pid = await world.pidOf('endless')
+    const call = infer('endless', [behave({ delayMs: 200 }), x])
+    await world.until('endless', (one) => one?.running === 1, 'it runs')
+    process.kill(pid, 'SIGKILL')
+    assert.deepEqual(await call, [x])
+    assert.notEqual(await world.pidOf('endless'), pid)
   })
 
   test('while it loads fails those who wait, with a pause between attempts and a reason in the books', async () => {
@@ -120,15 +138,20 @@ describe('an engine that fails', () => {
     return assert.fail('it was started at once each time')
   }
   const answersAgain = async (model: string): Promise<void> => {
-    const tried = async (): Promise<boolean> => {
-      const answer = await infer(model, [x]).catch((error: { code: string }) => error)
-      if ('code' in answer) assert.equal(answer.code, 'engine/not-ready')
-      else assert.deepEqual(answer, [x])
-      return !('code' in answer)
-    }
-    await until(tried, `${model} answers again`)
+    assert.deepEqual(await afterDelay(async () => await infer(model, [x])), [x])
   }
 })
+
+/** Comes again when it is told to. */
+async function afterDelay<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await call()
+    } catch (error) {
+      if (!isSomaError(error, 'engine/not-ready') || tries >= 10) throw error
+      await sleep(Number(error.details['retryAfterMs']))
+    }
+}
 
 const python = await testPython()
 
@@ -148,18 +171,27 @@ describe('the Python engine', { skip: python.skip('torch') }, () => {
     return (await world.soma.model.infer({ model: 'odd', inputs: [one, how], ...more })).outputs.map(({ data }) => data)
   }
 
-  test('answers an exception as engine/failed in the same process, and a crash as engine/crashed from a new one', async () => {
+  test('answers an exception as engine/failed in the same process, and a call that loses two as engine/crashed', async () => {
     assert.deepEqual(await run(0), [one.data])
     const pid = await world.pidOf('odd')
     await refused(run(1), 'engine/failed', /it was asked to fail/)
     assert.equal(await world.pidOf('odd'), pid)
-    const [lost, waiting] = [run(2), world.soma.model.infer({ model: 'steady', inputs: [behave({ delayMs: 300 }), x] })]
-    await world.until('odd', (resident) => resident?.running === 1, 'the endless call runs')
-    process.kill(pid, 'SIGSEGV')
-    await refused(lost, 'engine/crashed', /SIGSEGV/)
+    const lost = refused(run(2), 'engine/crashed', /SIGSEGV/)
+    await loseUnderCall(pid)
+    const waiting = world.soma.model.infer({ model: 'steady', inputs: [behave({ delayMs: 300 }), x] })
+    await until(async () => (await pidNow()) !== undefined && (await pidNow()) !== pid, 'it is started anew')
+    await loseUnderCall(await world.pidOf('odd'))
+    await lost
     assert.deepEqual((await waiting).outputs, [x])
-    assert.deepEqual(await run(0), [one.data])
+    assert.deepEqual(await afterDelay(async () => await run(0)), [one.data])
   })
+
+  const pidNow = async () =>
+    (await world.soma.system.status()).processes.find(({ model, state }) => model === 'odd' && state === 'busy')?.pid
+  const loseUnderCall = async (pid: number): Promise<void> => {
+    await until(async () => (await pidNow()) === pid, 'the endless call runs')
+    process.kill(pid, 'SIGSEGV')
+  }
 
   test('is ended when it computes on after its deadline, and the next call is answered', async () => {
     await run(0)

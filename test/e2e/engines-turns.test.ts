@@ -1,8 +1,11 @@
 // Whose turn it is: seats, cancellation, deadlines, overload, priorities. By what comes before what, not by the clock.
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { connect } from 'node:net'
+import { after, afterEach, before, describe, test } from 'node:test'
 import OpenAI from 'openai'
+import { toSomaError } from '@soma/core'
 import { type Tensor, tensor } from '@soma/sdk'
+import { createChannel, createPeer } from '@soma/wire'
 import { refused, until } from './attack.ts'
 import { EnginesWorld, golden, tinyGguf } from './engines-world.ts'
 
@@ -20,8 +23,10 @@ describe('calls of a model take turns', () => {
     await world.soma.model.configure({ model: 'narrow', settings: { sequences: 1 } })
     await world.echo('echo')
   })
+  afterEach(() => world.leaveUnread())
   after(async () => await world?.[Symbol.asyncDispose]())
 
+  const token = async () => (await world.soma.capability.issue({ grants: [{ resource: 'model/*', rights: ['invoke'] }] })).token
   const isWaiting = (model: string, waiting: number) => world.until(model, (one) => one?.waiting === waiting, `${waiting} calls wait`)
 
   test('four streams run at once, and those behind them after that; each says its own words to the letter', async () => {
@@ -47,6 +52,34 @@ describe('calls of a model take turns', () => {
     await next
     await world.exact('narrow', 'story')
     assert.equal(await world.pidOf('narrow'), pid, 'the engine went on; nobody had to end it')
+  })
+
+  test('a client that goes away gives its seat back, whether it came over the socket or over HTTP', async () => {
+    const socket = connect(world.daemon.socket)
+    const peer = createPeer(createChannel({ readable: socket, writable: socket }), {
+      concurrencyMax: 1,
+      streamWindow: 8,
+      lost: toSomaError,
+    })
+    const gone = peer.stream('model.generate', { model: 'narrow', ...story.request })
+    gone.output.catch(() => undefined)
+    await gone[Symbol.asyncIterator]().next()
+    const afterSocket = world.exact('narrow', 'greeting')
+    await isWaiting('narrow', 1)
+    socket.destroy()
+    await afterSocket
+    const leave = new AbortController()
+    const body = { model: 'narrow', ...story.request, stream: true }
+    const headers = { authorization: `Bearer ${await token()}`, 'content-type': 'application/json' }
+    const url = `${world.daemon.url}/openai/v1/chat/completions`
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: leave.signal })
+    const reader = response.body?.getReader()
+    await reader?.read()
+    const pid = await world.pidOf('narrow')
+    leave.abort()
+    await assert.rejects(async () => await reader?.read())
+    await world.exact('narrow', 'greeting')
+    assert.equal(await world.pidOf('narrow'), pid)
   })
 
   test('a prompt that is still being worked through is left at once, too, and so is one that waits', async () => {
@@ -83,8 +116,8 @@ describe('calls of a model take turns', () => {
   })
 
   test('more calls than may wait are refused with the time to come again, on every face; those accepted are all answered', async () => {
-    const { token } = await world.soma.capability.issue({ grants: [{ resource: 'model/*', rights: ['invoke'] }] })
-    const openai = new OpenAI({ apiKey: token, baseURL: `${world.daemon.url}/openai/v1`, maxRetries: 0 })
+    const key = await token()
+    const openai = new OpenAI({ apiKey: key, baseURL: `${world.daemon.url}/openai/v1`, maxRetries: 0 })
     const hello = golden('greeting')
     const params = { model: 'narrow', messages: [{ role: 'user' as const, content: 'Hello!' }], temperature: 0 }
     const unread = await world.begin('narrow', story.request)
@@ -96,7 +129,7 @@ describe('calls of a model take turns', () => {
     assert.ok(Number(details['retryAfterMs']) > 0 && retryable)
     const response = await fetch(`${world.daemon.url}/v1/models/narrow/generate`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({ prompt: 'x' }),
     })
     const problem = (await response.json()) as { readonly code: string }

@@ -53,6 +53,7 @@ export class EnginesWorld implements AsyncDisposable {
   readonly daemon: TestDaemon
   #soma: Soma
   readonly #folder: Awaited<ReturnType<typeof temporaryFolder>>
+  readonly #unread = new Set<AbortController>()
 
   private constructor(daemon: TestDaemon, soma: Soma, folder: Awaited<ReturnType<typeof temporaryFolder>>) {
     this.daemon = daemon
@@ -127,6 +128,7 @@ export class EnginesWorld implements AsyncDisposable {
   /** Begins an answer and waits for its first piece. Nobody reads on, so an answer longer than the windows on its way stays unfinished. */
   async begin(model: string, request: Generate): Promise<Started> {
     const cancel = new AbortController()
+    this.#unread.add(cancel)
     const stream = this.soma.model.generate({ model, ...request }, { signal: cancel.signal })
     stream.output.catch(() => undefined)
     const events = stream[Symbol.asyncIterator]()
@@ -137,6 +139,12 @@ export class EnginesWorld implements AsyncDisposable {
       return text
     }
     return { events, rest, cancel: () => cancel.abort() }
+  }
+
+  /** Lets go of the answers that a failed test did not read: each holds a seat for ever. */
+  leaveUnread(): void {
+    for (const cancel of this.#unread) cancel.abort()
+    this.#unread.clear()
   }
 
   async resident(model: string): Promise<Resident | undefined> {
@@ -161,6 +169,7 @@ export class EnginesWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.leaveUnread()
     await this.#soma[Symbol.asyncDispose]()
     await this.daemon.stop()
     const left = this.daemon.processes()
