@@ -65,7 +65,8 @@ export class EnginesWorld implements AsyncDisposable {
     const folder = await temporaryFolder()
     const home = join(folder.path, 'home')
     await mkdir(home)
-    await writeFile(join(home, 'config.toml'), config)
+    // What else runs on this machine decides nothing here.
+    await writeFile(join(home, 'config.toml'), `${config}[foreground]\nenabled = false\n`)
     const daemon = await TestDaemon.start(home, env)
     return new EnginesWorld(daemon, await daemon.connect(), folder)
   }
