@@ -87,11 +87,13 @@ describe('the quickstart', { skip: linux }, () => {
 
   const seed = Number(process.env['SOMA_TEST_SEED'] ?? 7662)
   const rng = createSeededRng(seed)
-  const moments = ['1 Build', '2 Start', '✓ http', '3 Install', '5 Load', '6 Read', '8 What']
+  const moments = ['1 Build', '2 Start', '✓ http', '3 Install', '5 Load', '6 Read', '9 What']
   for (const moment of Array.from({ length: 2 }, () => moments.splice(randomInteger(rng, moments.length), 1)[0] ?? ''))
     test(`cancelled at "${moment}" (seed ${seed}) leaves no process behind`, async () => {
       const { child, home, output } = quickstart({ home: join(folder, `cancelled-${moment.charCodeAt(0)}-${moment.length}`) })
-      while (!output().includes(moment)) await once(child.stdout ?? child, 'data')
+      const over = once(child, 'exit').then(() => assert.fail(`it ended before "${moment}":\n${output()}`))
+      over.catch(() => undefined)
+      while (!output().includes(moment)) await Promise.race([once(child.stdout ?? child, 'data'), over])
       child.kill('SIGINT')
       const [code] = (await once(child, 'close')) as [number]
       assert.equal(code, 130, output())
