@@ -68,7 +68,7 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
     {
       file: 'spec/src/calls/model-run.ts',
       tests: ['spec/src/calls/table.test.ts'],
-      mutations: { 'naming a file needs no right': ['[...inputs].some(namesFile)', 'false'] },
+      mutations: { 'naming a file needs no right': ['[...input.inputs].some(namesFile)', 'false'] },
     },
     {
       file: 'spec/src/calls/model.ts',
