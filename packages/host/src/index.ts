@@ -6,7 +6,7 @@ export { type Edition, type EditionSetting, editions } from './config/editions.t
 export { type SettingRow, findSetting, nearestSetting, settingTable } from './config/setting-table.ts'
 export { type DaemonInfo, readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts'
 export { type DiskSpace, diskSpace } from './disk.ts'
-export { type Check, type DoctorFacts, diagnose } from './doctor/checks.ts'
+export { type DoctorFacts, diagnose } from './doctor/checks.ts'
 export { findProgram, gatherDoctorFacts, probeSocket, proxyVariables } from './doctor/gather.ts'
 export { type Machine, hostFacts, thisMachine } from './facts.ts'
 export { gameModeClients } from './foreground/game-mode.ts'

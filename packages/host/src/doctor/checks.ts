@@ -1,4 +1,4 @@
-import type { CallOutput } from '@soma/spec'
+import type { Check } from '@soma/spec'
 import {
   CLOCK_EARLIEST,
   CLOCK_LATEST,
@@ -9,9 +9,6 @@ import {
   OPEN_FILES_LOW,
   SHM_BYTES_LOW,
 } from './limits.ts'
-
-/** One line of `soma doctor`. */
-export type Check = CallOutput<'system.doctor'>['checks'][number]
 
 /** What was found on a machine; everything the checks look at, so that they are pure. */
 export interface DoctorFacts {

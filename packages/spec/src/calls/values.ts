@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { Json } from '../smi/v1/json.ts'
 import { rights } from '../capability/v1/capability.ts'
 
-export { Json as JsonSchema }
-const JsonSchema = Json
+/** Any JSON value. */
+export const JsonSchema = Json
 /** An input of a call that takes none. */
 export const Nothing = z.strictObject({})
 
