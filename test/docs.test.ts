@@ -18,7 +18,7 @@ const documents = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md']
 /** Model files from the package that the README installs, so that the test needs no network. */
 const local = `file/${join(root, 'node_modules', '@gutenye', 'ocr-models')}`
 
-test('the README’s commands work as they are written', { timeout: 200_000 }, async () => {
+test('the README’s commands work as they are written', async () => {
   const home = await mkdtemp(join(tmpdir(), 'soma-docs-'))
   const bin = join(home, 'bin')
   const port = await freePort()

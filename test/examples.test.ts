@@ -65,7 +65,7 @@ const examples: readonly Example[] = [
 const elsewhere = ['ocr', 'source']
 
 for (const { name, shows, lacks, programs } of examples)
-  test(`the example ${name} does what it says`, { timeout: 240_000 }, async (t) => {
+  test(`the example ${name} does what it says`, async (t) => {
     const lacking = lacks?.()
     if (lacking !== undefined) return t.skip(lacking)
     const world = await homeOf(t, programs?.())
@@ -87,7 +87,7 @@ test('every example is among those that are run', () => {
 function lacksPypi(project: string): string | undefined {
   const { status, stderr } = spawnSync('python3', ['-m', 'pip', '--retries', '1', 'index', 'versions', project], {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   })
   return status === 0 ? undefined : `PyPI’s ${project} is out of reach: ${stderr?.trim().split('\n').at(-1) ?? 'no python3'}`
 }

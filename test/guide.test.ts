@@ -21,7 +21,7 @@ const scenarios: ReadonlyArray<{ readonly document: string; readonly before: rea
 ]
 
 for (const { document, before, shows } of scenarios)
-  test(`the commands of ${document} work as they are written`, { timeout: 200_000 }, async (t) => {
+  test(`the commands of ${document} work as they are written`, async (t) => {
     const hubs = await startHubs(t)
     if (!hubs) return
     const home = await mkdtemp(join(tmpdir(), 'soma-guide-'))

@@ -13,7 +13,7 @@ import { type TestDaemon, daemonCommand, environment } from './daemon.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 export const MIB = 1024 * 1024
-const WAIT_MS_MAX = 20_000
+const WAIT_MS_MAX = 60_000
 
 /** Resolves once `condition` holds. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {

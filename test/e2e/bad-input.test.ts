@@ -220,41 +220,37 @@ describe('bad input to models', () => {
     )
   })
 
-  test(
-    'pictures that are truncated, huge, bombs or no pictures get typed errors; the engine reads the next one',
-    { timeout: 60_000 },
-    async () => {
-      const models = join(folder.path, 'ocr')
-      await cp(join(root, 'node_modules', '@gutenye', 'ocr-models', 'assets'), models, { recursive: true })
-      await outputOf(socket.model.install({ reference: `file/${models}`, name: 'ocr' }))
-      await socket.model.load({ model: 'ocr' })
-      const pid = await pidOf('ocr')
-      const receipt = await readFile(join(root, 'examples', 'ocr', 'receipt.png'))
-      const read = (soma: Soma, bytes: Uint8Array) => soma.model.infer({ model: 'ocr', inputs: [tensor('image', bytes)] })
-      const bad: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
-        'half a picture': [receipt.subarray(0, receipt.length / 2), /cannot be decoded/],
-        'a header alone': [receipt.subarray(0, 40), /cannot be decoded/],
-        '20,000 × 20,000': [png(20_000, 20_000), /400000000 pixels, more than the 64000000/],
-        'a header that claims more than there is': [png(7000, 7000, 16), /cannot be decoded/],
-        nothing: [new Uint8Array(0), /has no bytes/],
-        text: [Buffer.from('GIF89a? No.'), /cannot be decoded/],
-        zip: [Buffer.from('504b0304140000000800', 'hex'), /cannot be decoded/],
-      }
-      for (const soma of [socket, http])
-        for (const [what, [bytes, message]] of Object.entries(bad))
-          await refused(read(soma, bytes), 'model/unreadable-input', message).catch((error: Error) =>
-            assert.fail(`${what}: ${error.message}`),
-          )
-      // Not an error: the picture is fine, and its comment is never unpacked whole.
-      assert.equal((await read(http, pngWithTextBomb())).outputs[0]?.shape[0], 0)
-      // At the limit of pixels: read, on a smaller copy.
-      assert.equal((await read(http, png(8000, 8000))).outputs[0]?.shape[0], 0)
-      assert.ok(peakMib(pid) < OCR_MIB_MAX, `${peakMib(pid)} MiB`)
-      const [text] = (await read(http, receipt)).outputs
-      assert.ok((text?.shape[0] ?? 0) >= 15)
-      assert.equal(await pidOf('ocr'), pid)
-    },
-  )
+  test('pictures that are truncated, huge, bombs or no pictures get typed errors; the engine reads the next one', async () => {
+    const models = join(folder.path, 'ocr')
+    await cp(join(root, 'node_modules', '@gutenye', 'ocr-models', 'assets'), models, { recursive: true })
+    await outputOf(socket.model.install({ reference: `file/${models}`, name: 'ocr' }))
+    await socket.model.load({ model: 'ocr' })
+    const pid = await pidOf('ocr')
+    const receipt = await readFile(join(root, 'examples', 'ocr', 'receipt.png'))
+    const read = (soma: Soma, bytes: Uint8Array) => soma.model.infer({ model: 'ocr', inputs: [tensor('image', bytes)] })
+    const bad: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
+      'half a picture': [receipt.subarray(0, receipt.length / 2), /cannot be decoded/],
+      'a header alone': [receipt.subarray(0, 40), /cannot be decoded/],
+      '20,000 × 20,000': [png(20_000, 20_000), /400000000 pixels, more than the 64000000/],
+      'a header that claims more than there is': [png(7000, 7000, 16), /cannot be decoded/],
+      nothing: [new Uint8Array(0), /has no bytes/],
+      text: [Buffer.from('GIF89a? No.'), /cannot be decoded/],
+      zip: [Buffer.from('504b0304140000000800', 'hex'), /cannot be decoded/],
+    }
+    for (const soma of [socket, http])
+      for (const [what, [bytes, message]] of Object.entries(bad))
+        await refused(read(soma, bytes), 'model/unreadable-input', message).catch((error: Error) =>
+          assert.fail(`${what}: ${error.message}`),
+        )
+    // Not an error: the picture is fine, and its comment is never unpacked whole.
+    assert.equal((await read(http, pngWithTextBomb())).outputs[0]?.shape[0], 0)
+    // At the limit of pixels: read, on a smaller copy.
+    assert.equal((await read(http, png(8000, 8000))).outputs[0]?.shape[0], 0)
+    assert.ok(peakMib(pid) < OCR_MIB_MAX, `${peakMib(pid)} MiB`)
+    const [text] = (await read(http, receipt)).outputs
+    assert.ok((text?.shape[0] ?? 0) >= 15)
+    assert.equal(await pidOf('ocr'), pid)
+  })
 })
 
 /** A picture of one bit a pixel, all black: 1,000 times smaller than what it unpacks to. `rows` of them are there. */

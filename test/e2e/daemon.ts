@@ -16,7 +16,7 @@ const program = [process.execPath, existsSync(built) ? built : join(root, 'packa
 /** The command line of the daemon: built if it is, so that it starts fast. */
 export const daemonCommand: readonly [string, ...string[]] =
   spawnSync(lifeline[0], [...lifeline.slice(1), 'true']).status === 0 ? [...lifeline, ...program] : program
-const READY_MS_MAX = 30_000
+const READY_MS_MAX = 60_000
 
 interface DaemonFile {
   readonly pid: number

@@ -8,10 +8,8 @@ import { EnginesWorld, golden, tinyGguf } from './engines-world.ts'
 /** For one tiny model, which takes 140 to 200 MiB, and not for two. */
 const BUDGET_BYTES = 220 * MIB
 const story = golden('story')
-/** A test that waits in vain ends by its name. */
-const MS_MAX = 120_000
 
-describe('two models in a budget for one', { timeout: MS_MAX }, () => {
+describe('two models in a budget for one', () => {
   let world: EnginesWorld
   before(async () => {
     world = await EnginesWorld.start({ config: `[models]\nmemoryBytesMax = ${BUDGET_BYTES}\ncollateMs = 50\nwarmSpares = 0\n` })
@@ -115,7 +113,7 @@ describe('two models in a budget for one', { timeout: MS_MAX }, () => {
   })
 })
 
-describe('residency and settings', { timeout: MS_MAX }, () => {
+describe('residency and settings', () => {
   let world: EnginesWorld
   before(async () => {
     world = await EnginesWorld.start()

@@ -8,6 +8,7 @@ import type { Soma } from '@soma/sdk'
 import type { InstallEvent } from '@soma/spec'
 import { writeSafetensors } from '@soma/testkit/formats'
 import { drips } from '@soma/testkit/server'
+import { testSeed } from '@soma/testkit/simulate'
 import { MIB, outputOf } from './attack.ts'
 import { COMMIT, DeliveryWorld } from './delivery-world.ts'
 
@@ -28,53 +29,49 @@ interface Round {
   readonly acknowledged: boolean
 }
 
-test(
-  `${KILLS} kills during parallel downloads: nothing half-installed is listed, and no more than a chunk a connection comes twice`,
-  { timeout: 120_000 },
-  async (t) => {
-    const seed = Number(process.env['SOMA_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-    const rng = createSeededRng(seed)
-    await using world = await DeliveryWorld.start()
-    const reference = publish(world)
-    let [again, connections, installs, sentBefore] = [0, 0, 0, 0]
-    let account = { heldBytes: 0, sentBytes: 0, lostMax: 0 }
-    try {
-      let before = await round(world, reference, rng)
-      for (let kill = 1; kill <= KILLS; kill++) {
-        const sent = shardBytesSent(world)
-        account.sentBytes += sent - sentBefore
-        account.lostMax += before.connections * (CHUNK_BYTES + UNDERWAY_BYTES)
-        connections = Math.max(connections, before.connections)
-        sentBefore = sent
-        await world.daemon.start()
-        const isThere = await checkListed(world, before)
-        before = await round(world, reference, rng, { last: kill === KILLS })
-        const { resumedBytes } = before
-        if (isThere) installs++
-        else if (resumedBytes === undefined) continue
-        else {
-          const lost = account.heldBytes + account.sentBytes - resumedBytes
-          assert.ok(
-            lost <= account.lostMax,
-            `kill ${kill}: ${account.sentBytes} bytes came, ${lost} are lost, at most ${account.lostMax} may be`,
-          )
-          again += Math.max(0, lost)
-        }
-        account = { heldBytes: isThere ? 0 : (resumedBytes ?? 0), sentBytes: 0, lostMax: 0 }
+test(`${KILLS} kills during parallel downloads: nothing half-installed is listed, and no more than a chunk a connection comes twice`, async (t) => {
+  const seed = testSeed()
+  const rng = createSeededRng(seed)
+  await using world = await DeliveryWorld.start()
+  const reference = publish(world)
+  let [again, connections, installs, sentBefore] = [0, 0, 0, 0]
+  let account = { heldBytes: 0, sentBytes: 0, lostMax: 0 }
+  try {
+    let before = await round(world, reference, rng)
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const sent = shardBytesSent(world)
+      account.sentBytes += sent - sentBefore
+      account.lostMax += before.connections * (CHUNK_BYTES + UNDERWAY_BYTES)
+      connections = Math.max(connections, before.connections)
+      sentBefore = sent
+      await world.daemon.start()
+      const isThere = await checkListed(world, before)
+      before = await round(world, reference, rng, { last: kill === KILLS })
+      const { resumedBytes } = before
+      if (isThere) installs++
+      else if (resumedBytes === undefined) continue
+      else {
+        const lost = account.heldBytes + account.sentBytes - resumedBytes
+        assert.ok(
+          lost <= account.lostMax,
+          `kill ${kill}: ${account.sentBytes} bytes came, ${lost} are lost, at most ${account.lostMax} may be`,
+        )
+        again += Math.max(0, lost)
       }
-      assert.ok(before.acknowledged)
-      await using owner = await world.daemon.connect()
-      assert.equal((await outputOf(owner.model.verify({}))).ok, true)
-      assert.equal((await owner.audit.verify()).ok, true)
-      assert.ok(connections > SHARD_BYTES.length, `${connections} connections at once`)
-      t.diagnostic(
-        `SOMA_SEED=${seed}: ${installs} installs were whole when it was killed; ${Math.round(again / KILLS / 1024)} KiB a kill came twice`,
-      )
-    } catch (cause) {
-      throw new Error(`failed with seed ${seed}; run again with SOMA_SEED=${seed}: ${(cause as Error).message}`, { cause })
+      account = { heldBytes: isThere ? 0 : (resumedBytes ?? 0), sentBytes: 0, lostMax: 0 }
     }
-  },
-)
+    assert.ok(before.acknowledged)
+    await using owner = await world.daemon.connect()
+    assert.equal((await outputOf(owner.model.verify({}))).ok, true)
+    assert.equal((await owner.audit.verify()).ok, true)
+    assert.ok(connections > SHARD_BYTES.length, `${connections} connections at once`)
+    t.diagnostic(
+      `SOMA_SEED=${seed}: ${installs} installs were whole when it was killed; ${Math.round(again / KILLS / 1024)} KiB a kill came twice`,
+    )
+  } catch (cause) {
+    throw new Error(`failed with seed ${seed}; run again with SOMA_SEED=${seed}: ${(cause as Error).message}`, { cause })
+  }
+})
 
 /** A model of three shards, which the hub sends slowly enough for kills to come in between. */
 function publish(world: DeliveryWorld): string {

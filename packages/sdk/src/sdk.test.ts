@@ -207,12 +207,28 @@ test('when the daemon goes, calls under way and later ones say so', async () => 
   await daemon[Symbol.asyncDispose]()
 })
 
+test('disposing the connection cancels what is under way: an answer that never comes, and a stream that nobody reads', async () => {
+  await using daemon = await FakeDaemon.start({ protocol: 1, version: '1', calls: '' })
+  const soma = await connect({ socket: daemon.path })
+  const answer = assert.rejects(soma.system.doctor(), { code: 'call/cancelled', message: /connection was closed/ })
+  const stream = soma.model.install({ reference: 'endless' })
+  const first = await stream[Symbol.asyncIterator]().next()
+  assert.equal(first.done, false)
+  await soma[Symbol.asyncDispose]()
+  await answer
+  await assert.rejects(stream.output, { code: 'call/cancelled' })
+})
+
 test('importing the client starts nothing that keeps a process alive', () => {
   const code = "const { connectHttp } = await import('@soma/sdk'); connectHttp({ url: 'http://127.0.0.1:1' })"
   execFileSync(process.execPath, ['--input-type=module', '--eval', code], { cwd: import.meta.dirname, timeout: 30_000 })
 })
 
-/** A peer on a socket that knows `hello`, hangs on `system.doctor`, and refuses the rest. */
+async function* endless(): AsyncGenerator<unknown, unknown, void> {
+  for (;;) yield await Promise.resolve({})
+}
+
+/** A peer on a socket that knows `hello`, hangs on `system.doctor`, streams without end on `model.install`, and refuses the rest. */
 class FakeDaemon implements AsyncDisposable {
   readonly path: string
   readonly #folder: string
@@ -224,8 +240,9 @@ class FakeDaemon implements AsyncDisposable {
     this.path = join(folder, 'soma.sock')
     this.#server = createServer((socket) => {
       this.#sockets.add(socket)
-      const answer = (method: string): Promise<unknown> => {
+      const answer = (method: string): Promise<unknown> | AsyncGenerator<unknown, unknown, void> => {
         if (method === 'hello') return Promise.resolve(hello)
+        if (method === 'model.install') return endless()
         return method === 'system.doctor' ? new Promise(() => undefined) : Promise.reject(new SomaError('call/unknown', `no "${method}"`))
       }
       createPeer(createChannel({ readable: socket, writable: socket }), {

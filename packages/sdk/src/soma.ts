@@ -24,7 +24,8 @@ export type Nouns = {
 }
 
 /**
- * A connection to a daemon. Every call of the table is a method; `call` and `stream` take its name instead.
+ * A connection to a daemon. Every call of the table is a method; `call` and `stream` take its name instead. Disposing it
+ * cancels the calls that are under way.
  *
  * @example
  * await using soma = await connect()

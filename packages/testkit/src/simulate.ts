@@ -9,19 +9,28 @@ export interface Simulation {
   readonly chance: (probability: number) => boolean
 }
 
+const CI_SEED = 20261121
+
 /**
- * Runs `scenario` under many seeds. A failure says which one; `SOMA_SEED=<seed>` runs just that one again.
+ * Runs `scenario` under many seeds: the same in CI every time, others elsewhere. A failure says which one;
+ * `SOMA_SEED=<seed>` runs just that one again.
  */
 export async function simulate(runs: number, scenario: (simulation: Simulation, seed: number) => Promise<void> | void): Promise<void> {
-  const only = process.env['SOMA_SEED']
-  const first = only === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(only)
-  for (let seed = first; seed < first + (only === undefined ? runs : 1); seed++) {
+  const first = testSeed()
+  for (let seed = first; seed < first + (process.env['SOMA_SEED'] === undefined ? runs : 1); seed++) {
     try {
       await scenario(createSimulation(seed), seed)
     } catch (cause) {
       throw new Error(`failed with seed ${seed}; run again with SOMA_SEED=${seed}: ${(cause as Error).message}`, { cause })
     }
   }
+}
+
+/** What a test with random parts begins from: `SOMA_SEED`; in CI the same every time; else another each time. */
+export function testSeed(): number {
+  const { SOMA_SEED, CI } = process.env
+  if (SOMA_SEED !== undefined) return Number(SOMA_SEED)
+  return CI ? CI_SEED : Math.floor(Math.random() * 2 ** 31)
 }
 
 function createSimulation(seed: number): Simulation {

@@ -65,6 +65,14 @@ class WirePeer implements Peer {
     return call
   }
 
+  cancelAll(reason: SomaError): void {
+    const asked = [...this.#asked]
+    for (const [id, call] of asked) {
+      this.#link(id).cancel()
+      call.fail(reason)
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true
     this.#endWhenIdle()

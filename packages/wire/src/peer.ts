@@ -9,6 +9,8 @@ export interface Peer extends AsyncDisposable {
   /** @throws {SomaError} what the other side answered; `engine/crashed`-like codes are the caller's to give: a lost connection is `lost`. */
   call(method: string, input: unknown, options?: CallOptions): Promise<unknown>
   stream(method: string, input: unknown, options?: CallOptions): CallStream<unknown, unknown>
+  /** Cancels all calls of this end that are under way; they fail with `reason`. */
+  cancelAll(reason: SomaError): void
   /** Resolves once the connection is over: with the reason, or undefined after an orderly close. */
   readonly closed: Promise<SomaError | undefined>
   /** Calls of either direction under way. */

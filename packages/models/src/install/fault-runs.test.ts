@@ -27,11 +27,11 @@ import {
   tarGzOf,
   truncatesTo,
 } from '@soma/testkit/server'
+import { testSeed } from '@soma/testkit/simulate'
 import { TestInstall } from './test-install.ts'
 
 const RUNS = Number(process.env['SOMA_FAULT_RUNS'] ?? 500)
-/** CI goes through the same runs every time. */
-const SEED = Number(process.env['SOMA_SEED'] ?? (process.env['CI'] ? 20261121 : Math.floor(Math.random() * 1e9)))
+const SEED = testSeed()
 const CHUNK = 4096
 
 /** What may come of a run; anything else is a bug. */

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { isSomaError } from '@soma/core'
+import { createSeededRng, isSomaError, randomInteger } from '@soma/core'
 import { createUrlSource } from '@soma/source-url'
 import {
   type Fault,
@@ -20,6 +20,7 @@ import {
   tarGzOf,
   truncatesTo,
 } from '@soma/testkit/server'
+import { testSeed } from '@soma/testkit/simulate'
 import { createTestSource } from '@soma/testkit/source'
 import { TestInstall, codeOf } from './test-install.ts'
 
@@ -137,7 +138,10 @@ describe('installing from a web address', () => {
     const { directory } = at.test
     // Slow and large enough that it is not over before the last kill, however late that comes.
     at.server.fail('/m.echo', drips(32 * 1024, 2))
-    const kills = Array.from({ length: 10 }, () => Math.floor(Math.random() * 1024 * 1024))
+    const seed = testSeed()
+    t.diagnostic(`SOMA_SEED=${seed}`)
+    const rng = createSeededRng(seed)
+    const kills = Array.from({ length: 10 }, () => randomInteger(rng, 1024 * 1024))
     let [held, again, connections] = [0, 0, 0]
     for (const killAfter of [...kills, Infinity]) {
       await at.test.close()

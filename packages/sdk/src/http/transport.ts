@@ -1,6 +1,6 @@
 import { SomaError, abortError, isErrorCode, isSomaError } from '@soma/core'
 import { type CallOptions, type CallStream, FRAME_CONTENT_TYPE, decodeFrame } from '@soma/spec'
-import type { Transport } from '../transport.ts'
+import { type Transport, connectionClosed } from '../transport.ts'
 import { callRequest } from './request.ts'
 import { HttpStream } from './stream.ts'
 
@@ -41,7 +41,7 @@ export class HttpTransport implements Transport {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed.abort(new SomaError('call/cancelled', 'the connection was closed'))
+    this.#closed.abort(connectionClosed())
     return Promise.resolve()
   }
 

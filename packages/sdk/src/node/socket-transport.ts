@@ -3,7 +3,7 @@ import { SomaError, isSomaError } from '@soma/core'
 import { CALLS_DIGEST, type CallOptions, type CallStream } from '@soma/spec'
 import { type Peer, createChannel, createPeer } from '@soma/wire'
 import { STREAM_WINDOW } from '../limits.ts'
-import type { Transport } from '../transport.ts'
+import { type Transport, connectionClosed } from '../transport.ts'
 
 /** The protocol between a client and the daemon's socket; another number means they cannot talk. */
 const PROTOCOL = 1
@@ -56,6 +56,8 @@ export class SocketTransport implements Transport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // An answer that nobody reads would never come to its end.
+    this.#peer.cancelAll(connectionClosed())
     await this.#peer[Symbol.asyncDispose]()
   }
 
