@@ -120,7 +120,8 @@ describe('a child process', () => {
     const env = { PATH: process.env['PATH'], HOME: '/home/me', LC_ALL: 'C', AWS_SECRET_ACCESS_KEY: 'secret', NODE_OPTIONS: '--inspect' }
     const child = await spawner(silentLog, env).spawn({
       name: 'test',
-      command: [node, '-p', 'JSON.stringify(process.env)'],
+      // What is printed before anybody listens is lost when the process has ended: it waits to be killed.
+      command: [node, '-e', 'console.log(JSON.stringify(process.env)); setInterval(() => {}, 1000)'],
       env: { SOMA_ENGINE: 'echo' },
     })
     const [chunk] = (await once(child.stdout, 'data')) as [Buffer]
@@ -141,7 +142,7 @@ describe('a child process', () => {
       MALLOC_TRIM_THRESHOLD_: '131072',
       ORT_DISABLE_TELEMETRY: '1',
     })
-    await child.exited
+    await child.kill({ graceMs: 0 })
     assert.deepEqual(childEnvironment({ TOKEN: 'x' }), { MALLOC_TRIM_THRESHOLD_: '131072', ORT_DISABLE_TELEMETRY: '1' })
   })
 })
