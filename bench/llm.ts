@@ -5,12 +5,7 @@ import { join } from 'node:path'
 import { writeRandomGguf } from '../tools/tiny-llm/random-gguf.ts'
 import { type ReferenceChild, startReference } from './child.ts'
 import { type BenchDaemon, startDaemon } from './daemon.ts'
-
-/** What generating measured: milliseconds until the first token, and tokens a second from then on. */
-export interface Speed {
-  readonly firstMs: number
-  readonly rate: number
-}
+import { type Speed, speedOf } from './llm-speed.ts'
 
 const CONTEXT = 1024
 /** About 60 tokens of prompt, another one each time, so that no cache helps. */
@@ -60,11 +55,8 @@ export class Llms implements AsyncDisposable {
   async ours(tokens: number, streams: number): Promise<Speed> {
     this.#turn += 1
     const began = performance.now()
-    const times: number[] = []
     const prompt = promptOf(this.#turn)
-    await Promise.all(Array.from({ length: streams }, async () => await this.#stream(prompt, tokens, () => times.push(performance.now()))))
-    const first = times[0] ?? began
-    return { firstMs: first - began, rate: ((times.length - streams) * 1000) / ((times.at(-1) ?? began) - first) }
+    return speedOf(began, await Promise.all(Array.from({ length: streams }, async () => await this.#stream(prompt, tokens))))
   }
 
   async reference(tokens: number): Promise<Speed> {
@@ -79,19 +71,22 @@ export class Llms implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  async #stream(prompt: string, maxTokens: number, seen: () => void): Promise<void> {
+  /** @returns when its tokens came. */
+  async #stream(prompt: string, maxTokens: number): Promise<number[]> {
     const response = await fetch(`${this.#daemon.daemon.url}/v1/models/random/generate`, {
       method: 'POST',
       headers: this.#headers,
       body: JSON.stringify({ prompt, maxTokens, temperature: 0 }),
     })
     if (!response.ok || !response.body) throw new Error(`generate answered ${response.status}: ${await response.text()}`)
+    const times: number[] = []
     let text = ''
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       text += chunk
       const events = text.split('\n\n')
       text = events.pop() ?? ''
-      for (const event of events) if (event.includes('"text"') && !event.includes('"usage"')) seen()
+      for (const event of events) if (event.includes('"text"') && !event.includes('"usage"')) times.push(performance.now())
     }
+    return times
   }
 }

@@ -2,7 +2,7 @@ import { Llms } from '../llm.ts'
 import type { Row, Sides } from '../measure.ts'
 
 const PARAMETERS = 350_000_000
-const TOKENS = 32
+const TOKENS = 48
 
 async function rates(streams: number, samples: number): Promise<Sides> {
   const llms = await Llms.random(PARAMETERS, streams)
@@ -27,7 +27,7 @@ export const decode: Row = {
 
 export const decodeFour: Row = {
   name: 'llm-decode-4',
-  what: 'the same, four streams at once, all tokens together',
+  what: 'the same, four streams at once, all tokens together while all decode',
   against: 'node-llama-cpp alone with four sequences',
   unit: 'tokens/s',
   target: '≥ 0.95×',

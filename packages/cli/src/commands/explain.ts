@@ -1,6 +1,6 @@
 import type { CallOutput } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { formatBudgets, formatResidency } from '../output/residency.ts'
+import { budgetFields, formatResidency } from '../output/residency.ts'
 import { formatFields } from '../output/table.ts'
 import { inline } from '../output/text.ts'
 import { formatBytes, formatTime } from '../output/units.ts'
@@ -48,20 +48,18 @@ function candidates({ candidates, format }: Output, { terminal: { paint } }: Com
 
 function resident({ resident, budgets }: Output, { terminal: { paint } }: CommandContext): string[] {
   const { state, why, residency, memoryBytes, running, waiting, usedAt, leavesAt } = resident
-  return [
-    ...formatFields(
-      [
-        ['state', `${state}: ${why}`],
-        ['residency', formatResidency(residency)],
-        ['memory', formatBytes(memoryBytes)],
-        ['calls', `${running} running, ${waiting} waiting`],
-        ...(usedAt === null ? [] : [['last used', formatTime(usedAt)] as const]),
-        ...(leavesAt === null ? [] : [['leaves', `${formatTime(leavesAt)} if nobody calls it`] as const]),
-      ],
-      paint,
-    ),
-    ...formatBudgets(budgets, paint),
-  ]
+  return formatFields(
+    [
+      ['state', `${state}: ${why}`],
+      ['residency', formatResidency(residency)],
+      ['memory', formatBytes(memoryBytes)],
+      ['calls', `${running} running, ${waiting} waiting`],
+      ...(usedAt === null ? [] : [['last used', formatTime(usedAt)] as const]),
+      ...(leavesAt === null ? [] : [['leaves', `${formatTime(leavesAt)} if nobody calls it`] as const]),
+      ...budgetFields(budgets).map(([device, use]) => [`all in ${device}`, use] as const),
+    ],
+    paint,
+  )
 }
 
 function history({ history }: Output, { terminal: { paint } }: CommandContext): string[] {

@@ -1,7 +1,7 @@
 import type { CallOutput, Resident } from '@soma/spec'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { formatBudgets, formatResidency } from '../output/residency.ts'
-import { type Column, formatTable } from '../output/table.ts'
+import { budgetFields, formatResidency } from '../output/residency.ts'
+import { type Column, formatFields, formatTable } from '../output/table.ts'
 import { formatBytes, formatDuration } from '../output/units.ts'
 
 type Output = CallOutput<'model.resident'>
@@ -33,5 +33,5 @@ function render({ models, budgets }: Output, { terminal, clock }: CommandContext
     { title: 'why', value: ({ why }) => why, shrinks: true, optional: true },
   ]
   const table = models.length === 0 ? ['No model is in memory, and none is waited for.'] : formatTable(models, columns, terminal)
-  return [...table, '', ...formatBudgets(budgets, terminal.paint)]
+  return [...table, '', ...formatFields(budgetFields(budgets), terminal.paint)]
 }

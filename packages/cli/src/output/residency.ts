@@ -1,6 +1,4 @@
 import type { CallOutput, ResidencySetting } from '@soma/spec'
-import type { Paint } from './color.ts'
-import { formatFields } from './table.ts'
 import { formatBytes } from './units.ts'
 
 /** `timeout=300 pinned`: as it is written on the command line. */
@@ -8,10 +6,7 @@ export function formatResidency({ mode, seconds, pinned }: ResidencySetting): st
   return `${mode}${seconds === undefined ? '' : `=${seconds}`}${pinned ? ' pinned' : ''}`
 }
 
-/** `memory  2.1 GB of 16.0 GB`. */
-export function formatBudgets(budgets: CallOutput<'model.resident'>['budgets'], paint: Paint): string[] {
-  return formatFields(
-    budgets.map(({ device, usedBytes, limitBytes }) => [device, `${formatBytes(usedBytes)} of ${formatBytes(limitBytes)}`] as const),
-    paint,
-  )
+/** A row for each kind of memory: `memory  2.1 GB of 16.0 GB`. */
+export function budgetFields(budgets: CallOutput<'model.resident'>['budgets']): ReadonlyArray<readonly [device: string, use: string]> {
+  return budgets.map(({ device, usedBytes, limitBytes }) => [device, `${formatBytes(usedBytes)} of ${formatBytes(limitBytes)}`])
 }
