@@ -47,6 +47,10 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
           'overlaps(grant.resource, resource)',
         ],
         'every face will do': ['!grant.constraints.faces.includes(caller.face)', 'false'],
+        'the lowest ceiling counts': [
+          'isMoreUrgent(priorityMaxOf(entry), priorityMaxOf(best))',
+          'isMoreUrgent(priorityMaxOf(best), priorityMaxOf(entry))',
+        ],
         'whoever asks holds everything': ['this.heldBy(demand.caller.principal)', 'this.all()'],
       },
     },
@@ -94,6 +98,7 @@ const areas: Readonly<Record<string, readonly Area[]>> = {
         'a child may outlive its parent': ['if (expiry(child) > expiry(parent))', 'if (expiry(child) > expiry(parent) + 1000)'],
         'no faces mean none': ["(child.faces ?? ['all'])", '(child.faces ?? [])'],
         'a child may take larger inputs': ['(child.inputBytesMax ?? Infinity)', '(child.inputBytesMax ?? 0)'],
+        'a child may be more urgent': ['if (atMost(priorityMax, parent.priorityMax) !== priorityMax)', 'if (false)'],
         'a child may have no quota': ['if (child && ratePerMs(child)', 'if (!child) return undefined\n  if (ratePerMs(child)'],
         'a child may call more often': ['ratePerMs(child) <= ratePerMs(parent) && ', ''],
       },

@@ -50,6 +50,7 @@ export type CandidateKind =
   | 'sources'
   | 'references'
   | 'editions'
+  | 'priorities'
   | 'files'
 
 /** A command's words after its name, as commander parsed them. */

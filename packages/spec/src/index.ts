@@ -19,7 +19,7 @@ export { type EditionName } from './calls/edition.ts'
 export type { KeySummary } from './calls/key.ts'
 export { type InstallEvent, type ModelSummary, readsOf, unsafeModels } from './calls/model.ts'
 export { type Resident, type ResidencyMode, ResidencySchema, type ResidencySetting, residencyModes } from './calls/model-residency.ts'
-export { type Priority, PrioritySchema, urgencyFields } from './calls/model-run.ts'
+export { urgencyFields } from './calls/model-run.ts'
 export { leastNeedsOf } from './calls/needs.ts'
 export {
   type CallEvent,
@@ -52,6 +52,7 @@ export {
   parseGrant,
   rights,
 } from './capability/v1/capability.ts'
+export { type Priority, PrioritySchema, atMost, isMoreUrgent } from './capability/v1/priority.ts'
 export { type Config, ConfigSchema } from './config/v1/config.ts'
 export { editionNames } from './config/v1/edition-names.ts'
 export { callsReferenceMarkdown } from './docs/calls-reference.ts'

@@ -1,5 +1,5 @@
 import type { CallOptions, CallOutput } from '@soma/spec'
-import { callNames, editionNames } from '@soma/spec'
+import { PrioritySchema, callNames, editionNames } from '@soma/spec'
 import { settingTable } from '@soma/host'
 import { Command, type Option } from 'commander'
 import type { CandidateKind, Client, CommandContext, CommandModule } from '../command.ts'
@@ -70,6 +70,7 @@ async function candidatesOf(kind: CandidateKind, prefix: string, ctx: CommandCon
   if (kind === 'files' || (kind === 'references' && /^[./~]/.test(prefix))) return [FILES]
   if (kind === 'calls') return [...callNames]
   if (kind === 'editions') return [...editionNames]
+  if (kind === 'priorities') return [...PrioritySchema.options]
   if (kind === 'settings') return settingTable.map(({ key }) => key)
   try {
     const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(COMPLETION_MS_MAX)])
@@ -80,7 +81,7 @@ async function candidatesOf(kind: CandidateKind, prefix: string, ctx: CommandCon
   }
 }
 
-type Asked = Exclude<CandidateKind, 'files' | 'calls' | 'settings' | 'editions'>
+type Asked = Exclude<CandidateKind, 'files' | 'calls' | 'settings' | 'editions' | 'priorities'>
 
 const askDaemon: Readonly<Record<Asked, (client: Client, options: CallOptions) => Promise<string[]>>> = {
   models: async (client, options) =>

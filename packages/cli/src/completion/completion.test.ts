@@ -73,6 +73,7 @@ describe('candidates', () => {
     assert.deepEqual(await candidates('model', 'sign', 'ocr', '--key', ''), ['alice', 'release'])
     assert.deepEqual(await candidates('model', 'search', 'x', '--source', 'o'), ['ollama'])
     assert.deepEqual(await candidates('model', 'search', 'x', '--limit', ''), [])
+    assert.deepEqual(await candidates('token', 'create', '--priority-max', 'b'), ['batch'])
   })
 
   test('do not count options and their values as arguments', async () => {

@@ -1,5 +1,5 @@
 import { SomaError } from '@soma/core'
-import { type CallInput, type Face, faces, parseGrant } from '@soma/spec'
+import { type CallInput, type Face, type Priority, PrioritySchema, faces, parseGrant } from '@soma/spec'
 import { parseDuration } from './duration.ts'
 
 /** A grant as the calls take it. */
@@ -10,6 +10,7 @@ export interface GrantOptions {
   readonly quota?: string
   readonly face?: readonly string[]
   readonly maxInput?: number
+  readonly priorityMax?: string
 }
 
 /** The grant that the short form and the options of a command describe. @throws {SomaError} `call/invalid-input`. */
@@ -17,6 +18,7 @@ export function buildGrant(text: string, options: GrantOptions, now: number): Gr
   const constraints = {
     ...(options.face && { faces: options.face.map((face) => parseFace(face)) }),
     ...(options.maxInput !== undefined && { inputBytesMax: options.maxInput }),
+    ...(options.priorityMax !== undefined && { priorityMax: parsePriority(options.priorityMax) }),
   }
   return {
     ...parseGrant(text),
@@ -32,6 +34,12 @@ function parseQuota(text: string): { calls: number; windowMs?: number } {
   if (calls === undefined)
     throw new SomaError('call/invalid-input', `"${text}" is not a quota; expected calls, or calls/time such as 100/1h`)
   return { calls: Number(calls), ...(window !== undefined && { windowMs: parseDuration(window) }) }
+}
+
+function parsePriority(text: string): Priority {
+  const parsed = PrioritySchema.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw new SomaError('call/invalid-input', `"${text}" is not a priority; expected ${PrioritySchema.options.join(', ')}`)
 }
 
 function parseFace(text: string): Face {

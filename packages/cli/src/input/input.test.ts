@@ -25,13 +25,16 @@ test('lengths of time are a number and a unit, and nothing else', () => {
 })
 
 test('a grant gets its expiry, quota and faces from the options', () => {
-  assert.deepEqual(buildGrant('model/*:invoke,list', { expires: '1h', quota: '100/1m', face: ['http'], maxInput: 5 }, 1000), {
-    resource: 'model/*',
-    rights: ['invoke', 'list'],
-    constraints: { faces: ['http'], inputBytesMax: 5 },
-    expiresAt: 3_601_000,
-    quota: { calls: 100, windowMs: 60_000 },
-  })
+  assert.deepEqual(
+    buildGrant('model/*:invoke,list', { expires: '1h', quota: '100/1m', face: ['http'], maxInput: 5, priorityMax: 'batch' }, 1000),
+    {
+      resource: 'model/*',
+      rights: ['invoke', 'list'],
+      constraints: { faces: ['http'], inputBytesMax: 5, priorityMax: 'batch' },
+      expiresAt: 3_601_000,
+      quota: { calls: 100, windowMs: 60_000 },
+    },
+  )
   assert.equal(buildGrant('*:*', { expires: 'never' }, 0).expiresAt, null)
   assert.deepEqual(buildGrant('*:*', { quota: '7' }, 0).quota, { calls: 7 })
   for (const [grant, options] of [
@@ -39,6 +42,7 @@ test('a grant gets its expiry, quota and faces from the options', () => {
     ['model/*:fly', {}],
     ['*:*', { quota: 'many' }],
     ['*:*', { face: ['tcp'] }],
+    ['*:*', { priorityMax: 'first' }],
   ] as const)
     assert.throws(
       () => buildGrant(grant, options, 0),

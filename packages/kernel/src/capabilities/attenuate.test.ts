@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { PrincipalId } from '@soma/core'
-import { type Caller, type Grant, type Right, covers, faces, rights } from '@soma/spec'
+import { type Caller, type Grant, type Priority, PrioritySchema, type Right, covers, faces, isMoreUrgent, rights } from '@soma/spec'
 import { createTestClock } from '@soma/testkit/clock'
 import fc from 'fast-check'
 import { excess } from './attenuate.ts'
@@ -14,7 +14,11 @@ const grants: fc.Arbitrary<Grant> = fc.record({
   resource,
   rights: fc.uniqueArray(fc.constantFrom(...rights), { minLength: 1 }),
   constraints: fc.record(
-    { faces: fc.uniqueArray(fc.constantFrom(...faces), { minLength: 1 }), inputBytesMax: fc.constantFrom(0, 10, 1000) },
+    {
+      faces: fc.uniqueArray(fc.constantFrom(...faces), { minLength: 1 }),
+      inputBytesMax: fc.constantFrom(0, 10, 1000),
+      priorityMax: fc.constantFrom(...PrioritySchema.options),
+    },
     { requiredKeys: [] },
   ),
   expiresAt: fc.option(fc.constantFrom(1000, 2000, 3000)),
@@ -28,6 +32,10 @@ const demands = fc.record({
   inputBytes: fc.constantFrom(0, 10, 500, 5000),
   now: fc.constantFrom(0, 1500, 2500, 9999),
 })
+
+function ceiling({ constraints: { priorityMax = 'realtime' } }: Grant): Priority {
+  return priorityMax
+}
 
 function allows(grant: Grant, demand: { resource: string; right: Right; face: Caller['face']; inputBytes: number; now: number }): boolean {
   const table = new CapabilityTable()
@@ -57,6 +65,7 @@ test('over random chains, whatever a descendant allows all its ancestors allow',
         )
       const last = accepted.at(-1) as Grant
       if (allows(last, demand)) for (const ancestor of accepted) assert.ok(allows(ancestor, demand))
+      for (const ancestor of accepted) assert.ok(!isMoreUrgent(ceiling(last), ceiling(ancestor)))
     }),
     { numRuns: 3000 },
   )
@@ -73,6 +82,7 @@ test('leaving a limit out is asking for more than a parent that has it', () => {
     { constraints: { faces: [...faces] } },
     { constraints: { faces: ['http'] } },
     { constraints: { inputBytesMax: 10 } },
+    { constraints: { priorityMax: 'interactive' } },
     { expiresAt: 1000 },
     { quota: { calls: 5 } },
     { quota: { calls: 5, windowMs: 1000 } },

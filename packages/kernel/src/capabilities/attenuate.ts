@@ -1,4 +1,4 @@
-import { type Constraints, type Grant, type Quota, covers } from '@soma/spec'
+import { type Constraints, type Grant, type Quota, atMost, covers } from '@soma/spec'
 
 /** The first way in which `child` would allow more than `parent`, or undefined when it allows no more. */
 export function excess(parent: Grant, child: Grant): string | undefined {
@@ -20,6 +20,8 @@ function excessConstraint(parent: Constraints, child: Constraints): string | und
   if (parent.inputBytesMax !== undefined && (child.inputBytesMax ?? Infinity) > parent.inputBytesMax) {
     return `inputs are limited to ${parent.inputBytesMax} bytes`
   }
+  const { priorityMax = 'realtime' } = child
+  if (atMost(priorityMax, parent.priorityMax) !== priorityMax) return `calls are limited to the priority ${parent.priorityMax}`
   return undefined
 }
 

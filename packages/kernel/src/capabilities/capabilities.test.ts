@@ -23,7 +23,7 @@ async function grantAll(
     rights: Array<'invoke' | 'list' | 'read' | 'manage'>
     expiresAt?: number
     quota?: { calls: number; windowMs?: number }
-    constraints?: { faces?: Array<'http' | 'ipc'>; inputBytesMax?: number }
+    constraints?: { faces?: Array<'http' | 'ipc'>; inputBytesMax?: number; priorityMax?: 'interactive' | 'batch' }
   }>,
 ) {
   const { token, capabilities } = await kernel.calls.call('capability.issue', { grants, label: 'test' })
@@ -341,4 +341,34 @@ test('tables survive a restart as they were', async () => {
   const after = await kernel.calls.call('capability.list', {})
   const byId = (a: { id: string }, b: { id: string }): number => a.id.localeCompare(b.id)
   assert.deepEqual(after.capabilities.toSorted(byId), before.capabilities.toSorted(byId))
+})
+
+test('a handler is told the most urgent that its caller’s capabilities let it be, those with calls left', async () => {
+  await using kernel = await TestKernel.create({ 'system.echo': (input, { priorityMax }) => ({ ...input, payload: priorityMax ?? 'any' }) })
+  const told = async (caller: Caller): Promise<unknown> => (await kernel.as(caller).call('system.echo', {})).payload
+  const limited = (priorityMax: 'interactive' | 'batch', calls?: number) => ({
+    ...everyEcho,
+    constraints: { priorityMax },
+    ...(calls !== undefined && { quota: { calls } }),
+  })
+  assert.equal(await told((await issue(kernel, [everyEcho])).caller), 'any')
+  const { caller } = await issue(kernel, [limited('batch'), limited('interactive', 1)])
+  await kernel.restart()
+  assert.deepEqual([await told(caller), await told(caller)], ['interactive', 'batch'])
+  const first = kernel.kernel.authenticate((await kernel.calls.call('capability.issue', { grants: [limited('batch'), everyEcho] })).token)
+  assert.equal(await told({ principal: first, face: 'http' }), 'any')
+})
+
+test('a ceiling can only be lowered by whoever derives', async () => {
+  await using kernel = await TestKernel.create()
+  const { caller } = await issue(kernel, [
+    { ...everyEcho, constraints: { priorityMax: 'interactive' } },
+    { resource: 'capability/*', rights: ['manage'] },
+  ])
+  const derive = async (constraints: { priorityMax?: 'realtime' | 'interactive' | 'batch' }) =>
+    await kernel.as(caller).call('capability.derive', { holder: ANONYMOUS, grant: { ...everyEcho, constraints } })
+  await derive({ priorityMax: 'interactive' })
+  await derive({ priorityMax: 'batch' })
+  for (const constraints of [{}, { priorityMax: 'realtime' as const }])
+    await assert.rejects(derive(constraints), { code: 'capability/exceeds-parent', message: /limited to the priority interactive/ })
 })

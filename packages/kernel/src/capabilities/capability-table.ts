@@ -1,5 +1,5 @@
 import { type CapabilityId, type PrincipalId, assert } from '@soma/core'
-import { type Caller, type Need, covers, overlaps } from '@soma/spec'
+import { type Caller, type Need, type Priority, covers, isMoreUrgent, overlaps } from '@soma/spec'
 import { type CapabilityEntry, isExpired, quotaLeft } from './entry.ts'
 
 /** What a call asks of the table. */
@@ -56,18 +56,20 @@ export class CapabilityTable {
     root.parent?.children.delete(root)
   }
 
-  /** The capability of the caller that allows the demand, one with quota left if there is one; or why there is none. */
+  /** The capability of the caller that allows the demand, of those with quota left the one with the highest priority; or why there is none. */
   find(demand: Demand, now: number): CapabilityEntry | Refusal {
     let refusal: Refusal = 'none'
     let exhausted: CapabilityEntry | undefined
+    let best: CapabilityEntry | undefined
     for (const entry of this.heldBy(demand.caller.principal)) {
       if (!matches(entry, demand.need)) continue
       const miss = obstacle(entry, demand, now)
       if (miss !== undefined) refusal = miss
-      else if (quotaLeft(entry, now) !== 0) return entry
-      else exhausted ??= entry
+      else if (quotaLeft(entry, now) === 0) exhausted ??= entry
+      else if (entry.grant.constraints.priorityMax === undefined) return entry
+      else if (best === undefined || isMoreUrgent(priorityMaxOf(entry), priorityMaxOf(best))) best = entry
     }
-    return exhausted ?? refusal
+    return best ?? exhausted ?? refusal
   }
 
   /** Whether the caller holds a capability for `need`, quotas and sizes aside. */
@@ -81,6 +83,10 @@ export function subtree(root: CapabilityEntry): CapabilityEntry[] {
   const found = [root]
   for (const entry of found) for (const child of entry.children) found.push(child)
   return found
+}
+
+function priorityMaxOf({ grant }: CapabilityEntry): Priority {
+  return grant.constraints.priorityMax ?? 'realtime'
 }
 
 function matches({ grant }: CapabilityEntry, { resource, right, any }: Need): boolean {

@@ -113,6 +113,11 @@ class RunContext implements CallContext {
     return this.#run.signal
   }
 
+  /** The call is let in by what its first need is met with: what comes after is needed beside it. */
+  get priorityMax(): CallContext['priorityMax'] {
+    return this.#run.capabilities[0]?.grant.constraints.priorityMax
+  }
+
   get log(): CallContext['log'] {
     return this.#deps.log.with({ call: this.#run.callId })
   }

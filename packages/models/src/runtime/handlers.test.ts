@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { PrincipalId } from '@soma/core'
-import { callTable } from '@soma/spec'
+import { type Priority, callTable } from '@soma/spec'
 import { createRuntimeHandlers } from './handlers.ts'
-import { World, callContext, float32 } from './test-world.ts'
+import { World, behave, callContext, float32 } from './test-world.ts'
 
 describe('the runtime’s calls', () => {
   it('answer what the table promises', async () => {
@@ -70,5 +70,34 @@ describe('the runtime’s calls', () => {
     assert.notEqual(seen[0], seen[2])
     assert.equal(seen[3], undefined)
     assert.match(seen[0] ?? '', /^[0-9a-f]{64}$/)
+  })
+
+  it('run at what the caller’s capability allows, and say so where it asked for more', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createRuntimeHandlers(world.runtime)
+    const priorityOf = async (priority: Priority | undefined, priorityMax: Priority | undefined): Promise<string> => {
+      const input = { model: 'a', inputs: [float32(1)], ...(priority && { priority }) }
+      const { timings } = callTable['model.infer'].output.parse(await handlers['model.infer'](input, { ...callContext(), priorityMax }))
+      return timings.priority ?? 'as asked'
+    }
+    assert.equal(await priorityOf('interactive', undefined), 'as asked')
+    assert.equal(await priorityOf('interactive', 'batch'), 'batch')
+    assert.equal(await priorityOf(undefined, 'idle'), 'idle')
+    assert.equal(await priorityOf(undefined, 'interactive'), 'as asked')
+    assert.equal(await priorityOf('idle', 'batch'), 'as asked')
+  })
+
+  it('wait for their turn with the others of that priority', async () => {
+    await using world = await World.create({ a: {} })
+    const handlers = createRuntimeHandlers(world.runtime)
+    const done: string[] = []
+    const ask = async (label: string, priorityMax?: Priority): Promise<void> => {
+      await handlers['model.infer']({ model: 'a', inputs: [float32(1)], priority: 'interactive' }, { ...callContext(), priorityMax })
+      done.push(label)
+    }
+    await handlers['model.load']({ model: 'a' }, callContext())
+    const first = handlers['model.infer']({ model: 'a', inputs: [behave({ delayMs: 50 })] }, callContext())
+    await Promise.all([first, ask('greedy', 'batch'), ask('honest')])
+    assert.deepEqual(done, ['honest', 'greedy'])
   })
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { CallContext, GenerateRequest, Handlers, Priority } from '@soma/spec'
+import { type CallContext, type GenerateRequest, type Handlers, type Priority, atMost } from '@soma/spec'
 import { createResidencyHandlers } from './residency-handlers.ts'
 import type { Runtime } from './runtime.ts'
 import type { CallOptions } from './turn.ts'
@@ -34,7 +34,7 @@ export function createRuntimeHandlers(runtime: Runtime): Required<Pick<Handlers,
     'model.rerank': (input, ctx) => runtime.rerank(input.model, requestOf(input), optionsOf(input, ctx)),
     'model.transcribe': (input, ctx) => runtime.transcribe(input.model, requestOf(input), optionsOf(input, ctx)),
     'model.synthesize': (input, ctx) => runtime.synthesize(input.model, requestOf(input), optionsOf(input, ctx)),
-    'model.load': async ({ model }, { signal }) => ({ name: model, ...(await runtime.load(model, { signal })) }),
+    'model.load': async ({ model }, ctx) => ({ name: model, ...(await runtime.load(model, optionsOf({ model }, ctx))) }),
     'model.unload': async ({ model }, { signal }) => ({ name: model, wasLoaded: await runtime.unload(model, { signal }) }),
     'engine.list': (_input, ctx) => ({ engines: runtime.engines().filter(({ id }) => ctx.allows(`engine/${id}`, 'list')) }),
     'engine.show': async ({ engine }, { signal }) => {
@@ -51,8 +51,9 @@ interface Urgent {
 }
 
 /** What is said of the call's own urgency, and who says it. */
-function optionsOf({ priority, deadlineMs }: Urgent, { signal, caller }: CallContext): CallOptions {
-  return { signal, principal: caller.principal, priority, deadlineMs }
+function optionsOf({ priority: asked = 'normal', deadlineMs }: Urgent, { signal, caller, priorityMax }: CallContext): CallOptions {
+  const priority = atMost(asked, priorityMax)
+  return { signal, principal: caller.principal, priority, isLowered: priority !== asked, deadlineMs }
 }
 
 /** Sessions are their caller's own: how much of a prompt is cached for somebody else says what he asked. */

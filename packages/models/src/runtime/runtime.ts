@@ -172,12 +172,12 @@ export class Runtime implements Running {
   }
 
   /** Brings a model into memory without calling it. @throws {SomaError} the errors of `model.load`. */
-  async load(name: string, waits: Waits): Promise<Omit<CallOutput<'model.load'>, 'name'>> {
+  async load(name: string, { signal, priority = 'normal' }: CallOptions): Promise<Omit<CallOutput<'model.load'>, 'name'>> {
     const model = this.#deps.registry.get(name)
     this.host.dropStale(model)
     const beganAt = this.#deps.clock.monotonic()
-    const due = dueOf({ arrivedAt: beganAt, level: priorities.indexOf('normal') }, AGE_MS)
-    return await this.#secondTry.run({ model: model.name, signal: waits.signal }, () => this.#loadOnce(model.name, { due, beganAt }, waits))
+    const due = dueOf({ arrivedAt: beganAt, level: priorities.indexOf(priority) }, AGE_MS)
+    return await this.#secondTry.run({ model: model.name, signal }, () => this.#loadOnce(model.name, { due, beganAt }, { signal }))
   }
 
   async #loadOnce(
@@ -352,7 +352,7 @@ export class Runtime implements Running {
     const waits = { signal }
     const urgency = { principal: options.principal ?? OWNER, priority: options.priority ?? 'normal' }
     const seat = await this.#scheduler.enter(model, urgency, waits)
-    const turn = new Turn(this.#deps.clock, seat, { waits, beganAt }, () => this.#leave(model, seat, waits))
+    const turn = new Turn(this.#deps.clock, seat, { waits, beganAt, options }, () => this.#leave(model, seat, waits))
     if (seat.process.loaded.methods.includes(method)) return turn
     turn[Symbol.dispose]()
     throw cannot(model, method, seat.process.loaded.methods)

@@ -12,6 +12,8 @@ export interface CallOptions {
   /** The owner when absent. */
   readonly principal?: string | undefined
   readonly priority?: Priority | undefined
+  /** It asked for more than that; its capability allows no more. */
+  readonly isLowered?: boolean
   readonly deadlineMs?: number | undefined
 }
 
@@ -41,14 +43,14 @@ export class Turn implements Disposable {
   readonly waits: { readonly signal: AbortSignal }
   readonly #clock: Clock
   readonly #leave: () => void
-  readonly #waited: Omit<Timings, 'runMs'>
+  readonly #known: Omit<Timings, 'runMs'>
   readonly #enteredAt: number
   #firstAt: number | undefined
 
   constructor(
     clock: Clock,
     { process, loadMs }: Seat<EngineProcess>,
-    call: { readonly waits: Turn['waits']; readonly beganAt: number },
+    call: { readonly waits: Turn['waits'] } & Pick<Call, 'beganAt' | 'options'>,
     leave: () => void,
   ) {
     this.process = process
@@ -56,7 +58,9 @@ export class Turn implements Disposable {
     this.#clock = clock
     this.#leave = leave
     this.#enteredAt = clock.monotonic()
-    this.#waited = { queueMs: Math.max(0, this.#enteredAt - call.beganAt - loadMs), loadMs }
+    const { priority, isLowered = false } = call.options
+    const queueMs = Math.max(0, this.#enteredAt - call.beganAt - loadMs)
+    this.#known = { queueMs, loadMs, ...(isLowered && priority && { priority }) }
   }
 
   /** The first piece of the answer is there. */
@@ -66,7 +70,7 @@ export class Turn implements Disposable {
 
   timings(): Timings {
     const runMs = this.#clock.monotonic() - this.#enteredAt
-    return { ...this.#waited, runMs, ...(this.#firstAt !== undefined && { firstMs: this.#firstAt - this.#enteredAt }) }
+    return { ...this.#known, runMs, ...(this.#firstAt !== undefined && { firstMs: this.#firstAt - this.#enteredAt }) }
   }
 
   [Symbol.dispose](): void {

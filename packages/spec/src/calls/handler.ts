@@ -1,5 +1,6 @@
 import type { BlobDigest, CallId, Log, PrincipalId } from '@soma/core'
 import type { Face, Right } from '../capability/v1/capability.ts'
+import type { Priority } from '../capability/v1/priority.ts'
 import type { CallEvent, CallInput, CallName, CallOutput, StreamingCallName, UnaryCallName, ValidInput } from './table.ts'
 import type { SomaEvent } from './values.ts'
 
@@ -18,6 +19,8 @@ export interface CallContext {
   readonly log: Log
   /** Whether the caller also holds `right` on `resource`: for lists that show only what the caller may see. */
   allows(resource: string, right: Right): boolean
+  /** The most urgent that the capability by which this call was let in allows it to be; anything when absent. */
+  readonly priorityMax?: Priority | undefined
   /** Effects of a call that `mutates`: committed together with its audit entry, or not at all. */
   readonly effects: Effects
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Need } from '../capability/v1/capability.ts'
+import { type Priority, PrioritySchema } from '../capability/v1/priority.ts'
 import { EmbedResponseSchema, RerankResponseSchema, embedFields, rerankFields } from '../smi/v1/embed.ts'
 import {
   GenerateEventSchema,
@@ -35,16 +36,14 @@ const Timings = z.strictObject({
   firstMs: z.number().optional(),
   /** The same caller asked the same before, and got this answer then. */
   cached: z.boolean().optional(),
+  /** What it ran at, when that is less than it asked for: its capability allows no more. */
+  priority: PrioritySchema.optional(),
 })
-
-/** Who goes first when calls wait for models. */
-export const PrioritySchema = z.enum(['realtime', 'interactive', 'normal', 'batch', 'idle'])
-export type Priority = z.output<typeof PrioritySchema>
 
 /** What every call of a model may say of its own urgency. */
 const urgency = {
   priority: PrioritySchema.optional().describe(
-    'Who goes first, `normal` when absent; calls that wait long rise. `realtime` also needs the right to load the model',
+    'Who goes first, `normal` when absent; calls that wait long rise. Lowered to the `priorityMax` of the caller’s capability; `realtime` also needs the right to load the model',
   ),
   deadlineMs: z
     .number()

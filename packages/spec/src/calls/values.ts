@@ -2,6 +2,7 @@ import { type BlobDigest, type CallId, type CapabilityId, type PrincipalId, isBl
 import { z } from 'zod'
 import { Json } from '../smi/v1/json.ts'
 import { rights } from '../capability/v1/capability.ts'
+import { PrioritySchema } from '../capability/v1/priority.ts'
 
 /** Any JSON value. */
 export const JsonSchema = Json
@@ -49,7 +50,11 @@ export const CapabilitySchema = z
     holder: PrincipalSchema,
     resource: z.string(),
     rights: z.array(z.enum(rights)),
-    constraints: z.strictObject({ faces: z.array(z.enum(['ipc', 'http', 'internal'])).optional(), inputBytesMax: z.number().optional() }),
+    constraints: z.strictObject({
+      faces: z.array(z.enum(['ipc', 'http', 'internal'])).optional(),
+      inputBytesMax: z.number().optional(),
+      priorityMax: PrioritySchema.optional(),
+    }),
     expiresAt: Timestamp.nullable(),
     quota: z.strictObject({ calls: z.number(), windowMs: z.number().optional() }).nullable(),
     /** Calls left of the quota; null without one. */

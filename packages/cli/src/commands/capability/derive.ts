@@ -14,6 +14,7 @@ export const command = defineCommand<[grant: string], Options>({
     "soma capability derive 'model/ocr:invoke' --holder anonymous --label 'public on this machine'",
     "soma capability derive 'model/*:invoke,list' --holder token:tok_0123456789abcdef --expires 7d --quota 100/1h",
   ],
+  optionCandidates: { '--priority-max': 'priorities' },
   configure: (command) =>
     void command
       .argument('<grant>', 'what it allows: <resource>:<right>[,<right>…], e.g. model/*:invoke')
@@ -23,6 +24,7 @@ export const command = defineCommand<[grant: string], Options>({
       .option('--quota <calls>', 'e.g. 1000, or 100/1h')
       .option('--face <face>', 'only through ipc or http; repeatable', collect)
       .option('--max-input <bytes>', 'attachments of one call together')
+      .option('--priority-max <level>', 'the most urgent that its calls of models may be, e.g. batch')
       .option('--label <text>', 'what it is for'),
   async run(ctx, { args: [grant], options }) {
     const { parent, holder, label, maxInput } = options

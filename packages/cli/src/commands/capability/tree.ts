@@ -57,5 +57,6 @@ function formatLimits({ quota, quotaLeft, constraints }: Capability): string {
   const calls = quota === null ? '' : `${quotaLeft ?? 0} of ${quota.calls} calls left${window}`
   const faces = constraints.faces ? `only ${constraints.faces.join(', ')}` : ''
   const bytes = constraints.inputBytesMax === undefined ? '' : `${constraints.inputBytesMax} bytes a call`
-  return [calls, faces, bytes].filter(Boolean).join('; ')
+  const priority = constraints.priorityMax === undefined ? '' : `${constraints.priorityMax} at most`
+  return [calls, faces, bytes, priority].filter(Boolean).join('; ')
 }

@@ -12,13 +12,16 @@ export const command = defineCommand<[], Options>({
   examples: [
     "soma token create --can 'model/*:invoke' --expires 7d",
     "soma token create --can 'model/ocr:invoke' --quota 100/1h --label ci --json",
+    "soma token create --can 'model/*:invoke' --priority-max batch --label nightly",
   ],
+  optionCandidates: { '--priority-max': 'priorities' },
   configure: (command) =>
     void command
       .requiredOption('--can <grant>', 'what it allows: <resource>:<right>[,<right>…]; repeatable', collect)
       .option('--expires <time>', 'e.g. 12h, 7d, never (default 30d)')
       .option('--quota <calls>', 'e.g. 1000, or 100/1h')
       .option('--face <face>', 'only through ipc or http; repeatable', collect)
+      .option('--priority-max <level>', 'the most urgent that its calls of models may be, e.g. batch')
       .option('--label <text>', 'what it is for'),
   async run(ctx, { options }) {
     const client = await ctx.connect()

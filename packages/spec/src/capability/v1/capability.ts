@@ -1,5 +1,6 @@
 import { SomaError } from '@soma/core'
 import { z } from 'zod'
+import { PrioritySchema } from './priority.ts'
 
 /** What may be done with a resource. */
 export const rights = ['list', 'read', 'invoke', 'load', 'install', 'remove', 'manage'] as const
@@ -36,6 +37,8 @@ export const ConstraintsSchema = z
     faces: z.array(z.enum(faces)).min(1).optional(),
     /** Attachments of one call, in bytes together. */
     inputBytesMax: z.number().int().nonnegative().optional(),
+    /** Calls of models run at this priority at most: one that asks for more is lowered to it. */
+    priorityMax: PrioritySchema.optional(),
   })
   .meta({ id: 'Constraints' })
 export type Constraints = z.output<typeof ConstraintsSchema>
