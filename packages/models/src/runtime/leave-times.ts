@@ -2,12 +2,12 @@ import { type Place, type ResidencyLimits, type ResidencyState, isIdle, settingO
 import { leavesFor } from './victims.ts'
 import { type OpenClaim, openClaims } from './claims.ts'
 
-/** When a model that nobody calls leaves; Infinity when never, and while it is in use. */
+/** When a model that nobody calls leaves; Infinity when never, as a pinned one, and while it is in use. */
 export function leavesAt(state: ResidencyState, model: string, limits: ResidencyLimits): number {
   const place = state.places.get(model)
-  if (!place || !isIdle(place) || place.phase !== 'ready') return Infinity
+  if (!place || !isIdle(place) || place.phase !== 'ready' || settingOf(state, model, limits).pinned) return Infinity
   const at = place.usedAt + keepMs(state, model, place, limits)
-  return state.isHeld && !settingOf(state, model, limits).pinned ? Math.min(at, place.usedAt + limits.heldIdleMs) : at
+  return state.isHeld ? Math.min(at, place.usedAt + limits.heldIdleMs) : at
 }
 
 function keepMs(state: ResidencyState, model: string, place: Place, limits: ResidencyLimits): number {

@@ -203,8 +203,8 @@ export class ResidencyWorld {
     const stay = this.stay(model)
     assert.equal(stay.instance, instance)
     assert.equal(stay.users, 0, `${model} was unloaded while calls use it`)
-    const isPinned = this.state.settings.get(model)?.pinned === true
-    assert.ok(!isPinned || !['room', 'pressure', 'foreground'].includes(leaving.reason), `pinned ${model} left: ${leaving.reason}`)
+    const isPinned = this.state.settings.get(model)?.pinned === true && stay.phase !== 'parked'
+    assert.ok(!isPinned || !['room', 'pressure', 'foreground', 'idle'].includes(leaving.reason), `pinned ${model} left: ${leaving.reason}`)
     if (stay.phase === 'asked') this.stays.delete(model)
     else Object.assign(stay, { phase: 'leaving', to: leaving.to, isOpen: false })
   }

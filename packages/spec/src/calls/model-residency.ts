@@ -20,7 +20,7 @@ export const ResidencySchema = z
       .positive()
       .max(30 * 24 * 3600)
       .optional(),
-    /** Never leaves to make room for others. */
+    /** Once it is in memory it stays, whatever the mode: it leaves neither unused nor to make room for others. */
     pinned: z.boolean(),
   })
   .meta({ id: 'Residency' })
@@ -75,7 +75,7 @@ export const modelResidency = defineCall({
     model: ModelName,
     mode: z.enum(residencyModes).optional().describe('Unchanged when absent'),
     seconds: ResidencySchema.shape.seconds.describe('Idle time of timeout and swap'),
-    pinned: z.boolean().optional().describe('Never leaves to make room for others; unchanged when absent'),
+    pinned: z.boolean().optional().describe('Stays once it is in memory, unused or in the way of others; unchanged when absent'),
   }),
   output: z.strictObject({ name: ModelName, residency: ResidencySchema }),
   right: ({ model }) => ({ resource: `model/${model}`, right: 'manage' }),
