@@ -8,17 +8,29 @@ import { type Socket, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isSomaError } from '@soma/sdk'
+import { type Soma, isSomaError } from '@soma/sdk'
 import { type TestDaemon, daemonCommand, environment } from './daemon.ts'
 
 export const root = join(import.meta.dirname, '..', '..')
 export const MIB = 1024 * 1024
-const WAIT_MS_MAX = 60_000
+/** Far above what a busy machine takes: only a hang reaches it. */
+const WAIT_MS_MAX = 120_000
 
 /** Resolves once `condition` holds. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (const deadline = performance.now() + WAIT_MS_MAX; !(await condition()); await sleep(5))
     assert.ok(performance.now() < deadline, `in vain: ${what}`)
+}
+
+/** The process that runs a call of the model, once there is one; `other` than the one that did before. */
+export async function busyProcess(soma: Soma, model: string, other?: number): Promise<number> {
+  let pid: number | undefined
+  await until(async () => {
+    const { processes } = await soma.system.status()
+    pid = processes.find((process) => process.model === model && process.state === 'busy' && process.pid !== other)?.pid
+    return pid !== undefined
+  }, `${model} is busy`)
+  return pid ?? assert.fail()
 }
 
 /** Memory of a process that is really in use. */

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { crc32, deflateSync } from 'node:zlib'
 import { type Soma, type Tensor, connectHttp, isSomaError, tensor } from '@soma/sdk'
 import { arithmeticModel, identityModel, reshapeModel, slowModel, writeOnnxModel } from '@soma/testkit/onnx'
-import { MIB, outputOf, peakMib, refusalOf, refused, root, temporaryFolder, until } from './attack.ts'
+import { MIB, busyProcess, outputOf, peakMib, refusalOf, refused, root, temporaryFolder, until } from './attack.ts'
 import { TestDaemon, echoModel } from './daemon.ts'
 
 /** What the ocr engine may ever take: its models, a picture at the limit, and what the detector needs for its working copy. */
@@ -173,17 +173,6 @@ describe('bad input to models', () => {
     assert.equal(await pidOf('fine'), pid)
   })
 
-  /** The process that runs a call of the model, and is not the one that did before. */
-  async function busyProcess(model: string, before?: number): Promise<number> {
-    let pid: number | undefined
-    await until(async () => {
-      const { processes } = await socket.system.status()
-      pid = processes.find((process) => process.model === model && process.state === 'busy' && process.pid !== before)?.pid
-      return pid !== undefined
-    }, `${model} is busy`)
-    return pid ?? assert.fail()
-  }
-
   test('a call whose engine is killed is made once more; killed again, it fails as retryable, and the next one works', async () => {
     await install('slow', { 'model.onnx': slowModel(256, 1500) })
     await outputOf(socket.model.install({ reference: await echoModel(join(folder.path, 'echo')), name: 'echo' }))
@@ -197,9 +186,9 @@ describe('bad input to models', () => {
       for (const [model, { long, next }] of Object.entries(calls)) {
         await socket.model.load({ model })
         const failing = refused(soma.model.infer({ model, inputs: long }), 'engine/crashed', /was ended by SIGKILL/)
-        const first = await busyProcess(model)
+        const first = await busyProcess(socket, model)
         process.kill(first, 'SIGKILL')
-        process.kill(await busyProcess(model, first), 'SIGKILL')
+        process.kill(await busyProcess(socket, model, first), 'SIGKILL')
         assert.equal((await failing).retryable, true)
         // What ends its engine twice in a row waits a moment before it may start another.
         const answer = async (): Promise<number> => (await soma.model.infer({ model, inputs: next })).outputs.length

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Soma } from '@soma/sdk'
-import { createFaultyServer, drips, tarGzOf, tarOf, zipOf } from '@soma/testkit/server'
+import { createFaultyServer, drips, tarGzOf, tarOf, withholdsFrom, zipOf } from '@soma/testkit/server'
 import { MIB, outputOf, peakMib, refused, soma, temporaryFolder, until } from './attack.ts'
 import { TestDaemon } from './daemon.ts'
 
@@ -172,8 +172,9 @@ test('an install cut off by kill -9 is resumed: less than all is fetched again, 
   await using server = await createFaultyServer({ '/model.echo': { body: { block, sizeBytes }, etag: '"one"' } })
   await using daemon = await TestDaemon.start()
   const reference = `url/${server.origin}/model.echo`
-  // Slow enough that the kill comes in the middle.
-  server.fail('*', drips(MIB, 10))
+  // Slow enough for the progress to be told in time, and not to its end, so that the kill comes in the middle.
+  server.fail('*', drips(MIB, 50))
+  server.fail('*', withholdsFrom(sizeBytes - 4 * MIB))
   {
     await using owner = await daemon.connect()
     const stream = owner.model.install({ reference, name: 'large' })

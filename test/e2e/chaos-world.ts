@@ -7,6 +7,7 @@ import { type ErrorCode, type Rng, type SomaError, createSeededRng, isSomaError,
 import type { Soma } from '@soma/sdk'
 import { type Priority, decodeValues, encodeValues } from '@soma/spec'
 import { arithmeticModel } from '@soma/testkit/onnx'
+import { until } from './attack.ts'
 import { TestDaemon } from './daemon.ts'
 
 export interface ChaosOptions {
@@ -34,7 +35,7 @@ const NOTICED_MS_MAX = 2000
 const DELAY_MS_MAX = 90_000
 const priorities: readonly Priority[] = ['realtime', 'interactive', 'normal', 'batch', 'idle']
 /** No call may take longer, however often its engine is killed. */
-const CALL_MS_MAX = 60_000
+const CALL_MS_MAX = 240_000
 
 interface Golden {
   readonly name: string
@@ -216,8 +217,8 @@ class ChaosWorld {
 
   /** Nothing runs any more that nobody asked for, and the log of what happened is whole. */
   async #checkEnd(): Promise<void> {
-    const { calls } = await this.#soma.call('system.status', {})
-    assert.equal(calls.active, 1, `seed ${this.#options.seed}: calls are under way that nobody made`)
+    const isQuiet = async (): Promise<boolean> => (await this.#soma.call('system.status', {})).calls.active === 1
+    await until(isQuiet, `seed ${this.#options.seed}: no call is under way that nobody made`)
     const verified = await this.#soma.call('audit.verify', {})
     assert.equal(verified.ok, true, `seed ${this.#options.seed}: the audit log is damaged`)
   }

@@ -15,7 +15,7 @@ describe('two models in a budget for one', () => {
     world = await EnginesWorld.start({ config: `[models]\nmemoryBytesMax = ${BUDGET_BYTES}\ncollateMs = 50\nwarmSpares = 0\n` })
     for (const name of ['a', 'b']) await world.install(name, tinyGguf)
   })
-  afterEach(() => world.leaveUnread())
+  afterEach(() => world.leave())
   after(async () => await world?.[Symbol.asyncDispose]())
 
   test('take turns without a stream being ended: those that run are read to their end, to the letter', async () => {
@@ -121,7 +121,7 @@ describe('residency and settings', () => {
     await world.echo('shy')
     await world.echo('loyal')
   })
-  afterEach(() => world.leaveUnread())
+  afterEach(() => world.leave())
   after(async () => await world?.[Symbol.asyncDispose]())
 
   for (const end of ['stop', 'kill'] as const)

@@ -23,7 +23,7 @@ describe('calls of a model take turns', () => {
     await world.soma.model.configure({ model: 'narrow', settings: { sequences: 1 } })
     await world.echo('echo')
   })
-  afterEach(() => world.leaveUnread())
+  afterEach(() => world.leave())
   after(async () => await world?.[Symbol.asyncDispose]())
 
   const token = async () => (await world.soma.capability.issue({ grants: [{ resource: 'model/*', rights: ['invoke'] }] })).token

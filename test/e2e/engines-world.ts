@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { CallInput, CallOutput } from '@soma/spec'
-import type { Soma } from '@soma/sdk'
+import type { Soma, Tensor } from '@soma/sdk'
 import { outputOf, root, temporaryFolder, until } from './attack.ts'
 import { TestDaemon } from './daemon.ts'
 
@@ -53,7 +53,8 @@ export class EnginesWorld implements AsyncDisposable {
   readonly daemon: TestDaemon
   #soma: Soma
   readonly #folder: Awaited<ReturnType<typeof temporaryFolder>>
-  readonly #unread = new Set<AbortController>()
+  /** Aborts what is under way when a test has ended. */
+  #left = new AbortController()
 
   private constructor(daemon: TestDaemon, soma: Soma, folder: Awaited<ReturnType<typeof temporaryFolder>>) {
     this.daemon = daemon
@@ -111,13 +112,18 @@ export class EnginesWorld implements AsyncDisposable {
   }
 
   async ask(model: string, request: Generate): Promise<Generated> {
-    return await outputOf(this.soma.model.generate({ model, ...request }))
+    return await outputOf(this.soma.model.generate({ model, ...request }, { signal: this.#left.signal }))
+  }
+
+  /** @returns the outputs. */
+  async infer(model: string, inputs: readonly Tensor[], more: { readonly deadlineMs?: number } = {}): Promise<readonly Tensor[]> {
+    return (await this.soma.model.infer({ model, inputs: [...inputs], ...more }, { signal: this.#left.signal })).outputs
   }
 
   /** Asks what is known, and fails unless the pieces and the whole are the answer, to the letter. */
   async exact(model: string, name: string, more: Partial<Generate> = {}): Promise<Generated> {
     const { request, answer } = golden(name)
-    const stream = this.soma.model.generate({ model, ...request, ...more })
+    const stream = this.soma.model.generate({ model, ...request, ...more }, { signal: this.#left.signal })
     let text = ''
     for await (const piece of stream) text += piece.text
     assert.equal(text, answer, `${name} of ${model}`)
@@ -129,8 +135,8 @@ export class EnginesWorld implements AsyncDisposable {
   /** Begins an answer and waits for its first piece. Nobody reads on, so an answer longer than the windows on its way stays unfinished. */
   async begin(model: string, request: Generate): Promise<Started> {
     const cancel = new AbortController()
-    this.#unread.add(cancel)
-    const stream = this.soma.model.generate({ model, ...request }, { signal: cancel.signal })
+    const signal = AbortSignal.any([cancel.signal, this.#left.signal])
+    const stream = this.soma.model.generate({ model, ...request }, { signal })
     stream.output.catch(() => undefined)
     const events = stream[Symbol.asyncIterator]()
     const first = await events.next()
@@ -142,10 +148,10 @@ export class EnginesWorld implements AsyncDisposable {
     return { events, rest, cancel: () => cancel.abort() }
   }
 
-  /** Lets go of the answers that a failed test did not read: each holds a seat for ever. */
-  leaveUnread(): void {
-    for (const cancel of this.#unread) cancel.abort()
-    this.#unread.clear()
+  /** Ends the calls that a failed test left under way: each could hold a seat for ever, and the tests behind it would wait. */
+  leave(): void {
+    this.#left.abort()
+    this.#left = new AbortController()
   }
 
   async resident(model: string): Promise<Resident | undefined> {
@@ -170,7 +176,7 @@ export class EnginesWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.leaveUnread()
+    this.leave()
     await this.#soma[Symbol.asyncDispose]()
     await this.daemon.stop()
     const left = this.daemon.processes()

@@ -32,7 +32,7 @@ function spawner(log = silentLog, env: Record<string, string | undefined> = proc
 }
 
 async function untilGone(pid: number): Promise<void> {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   while (processIdentity(pid)) {
     assert.ok(performance.now() < deadline, `process ${pid} is still there`)
     await systemClock.sleep(5)

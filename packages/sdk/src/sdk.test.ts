@@ -221,7 +221,7 @@ test('disposing the connection cancels what is under way: an answer that never c
 
 test('importing the client starts nothing that keeps a process alive', () => {
   const code = "const { connectHttp } = await import('@soma/sdk'); connectHttp({ url: 'http://127.0.0.1:1' })"
-  execFileSync(process.execPath, ['--input-type=module', '--eval', code], { cwd: import.meta.dirname, timeout: 30_000 })
+  execFileSync(process.execPath, ['--input-type=module', '--eval', code], { cwd: import.meta.dirname, timeout: 60_000 })
 })
 
 async function* endless(): AsyncGenerator<unknown, unknown, void> {

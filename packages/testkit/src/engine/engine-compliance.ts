@@ -34,7 +34,7 @@ export interface EngineComplianceOptions {
   readonly corrupt?: readonly ModelFixture[]
 }
 
-const EXIT_MS_MAX = 20_000
+const EXIT_MS_MAX = 60_000
 const CONCURRENT = 16
 const BIG_BYTES = 16 * 1024 * 1024
 const UNKNOWN_SETTING = 'noSuchSetting'

@@ -22,7 +22,7 @@ export interface DockerRegistryOptions {
 /** bcrypt of `open sesame`, at the least cost that there is. */
 const HTPASSWD = 'soma:$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW\n'
 /** A Go program that reads one small file takes 30 ms; on a machine that is busy with other tests it waits its turn. */
-const START_MS_MAX = 30_000
+const START_MS_MAX = 60_000
 
 /**
  * A real registry on loopback: Debian's `docker-registry`, in a folder of its own. It ends with the test.

@@ -34,6 +34,11 @@ export function stallsAfter(bytes: number): Fault {
   return { reply: (reply) => ({ ...reply, stallAfterBytes: bytes }) }
 }
 
+/** Sends nothing of the file from byte `at` on, with the connection open. */
+export function withholdsFrom(at: number): Fault {
+  return { reply: (reply) => ({ ...reply, stallAfterBytes: Math.max(0, at - reply.start) }) }
+}
+
 /** Sends `pieceBytes` every `everyMs`. */
 export function drips(pieceBytes: number, everyMs: number): Fault {
   return { reply: (reply) => ({ ...reply, drip: { pieceBytes, everyMs } }) }

@@ -17,6 +17,7 @@ export {
   shiftsRange,
   stallsAfter,
   truncatesTo,
+  withholdsFrom,
 } from './faults.ts'
 export { type DockerRegistry, type DockerRegistryOptions, startDockerRegistry } from './docker-registry.ts'
 export { type FaultyServer, type SeenRequest, createFaultyServer } from './faulty-server.ts'
