@@ -2,6 +2,12 @@
 
 /** From spawn to the answer to `hello`: a Python engine that imports a large framework on a busy machine takes most of it. */
 export const HELLO_MS_MAX = 30_000
+/** How long a load may take beside reading its files: frameworks are imported, graphs optimized, kernels compiled. Minutes only on busy machines. */
+export const LOAD_MS = 120_000
+/** Of an engine that runs models elsewhere, which bounds the start of a local server by itself, at an hour at most. */
+export const LOAD_MS_REMOTE = 3_660_000
+/** A model's files come from a slow disk, or over a network file system: 20 MB a second. */
+export const LOAD_BYTES_PER_MS = 20_000
 /** How often an engine is asked whether it lives, while a call or a load runs in it. */
 export const HEALTH_INTERVAL_MS = 15_000
 /** An engine that has not answered `health` for so long hangs. Some engines compute on their only thread, so this bounds one inference. */

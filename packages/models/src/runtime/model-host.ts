@@ -94,7 +94,10 @@ export class ModelHost {
     this.#stepBack = deps.priorities && new StepBack({ priorities: deps.priorities, processes: () => this.pool.processes, log })
     const descriptors = deps.engines.map(({ descriptor }) => descriptor)
     this.choice = new EngineChoice(descriptors, hostFacts)
-    this.loader = new ModelLoader({ registry, pool: this.pool, delays: this.delays, hostFacts, budgets: () => this.budgets(), clock })
+    this.loader = new ModelLoader(
+      { registry, pool: this.pool, delays: this.delays, hostFacts, budgets: () => this.budgets(), clock },
+      options,
+    )
     this.#budgets = new Budgets(hostFacts, () => this.#heldBytes(), options)
     this.limits = limitsFrom(options)
     this.residency = new Residency(this.#residencyDeps(doors), this.limits)

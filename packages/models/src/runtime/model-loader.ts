@@ -3,13 +3,14 @@ import { type Clock, SomaError, assert, isSomaError, toSomaError } from '@soma/c
 import type { HostFacts, LoadOptions, MemoryEstimate, MemoryUsage, ModelPackage } from '@soma/spec'
 import type { Registry } from '../ports.ts'
 import type { ChosenModel } from './model-settings.ts'
-import { startDeadline } from '../deadline.ts'
+import { type Deadline, startDeadline } from '../deadline.ts'
 import type { DeviceBudget } from '../selection/facts.ts'
 import type { Bytes } from './budget.ts'
 import { chooseDevice } from './device-choice.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { PARK_MS_MAX } from './limits.ts'
+import { type LoadTimeOptions, startLoadDeadline } from './load-time.ts'
 import type { LoadedModel, Prepared } from './residency-ports.ts'
 import type { RestartDelays } from './restart-delays.ts'
 
@@ -76,11 +77,13 @@ export class PreparedModel implements Prepared {
 /** Brings one model into memory: package, process, estimate, load. What it took is given back when a step fails. */
 export class ModelLoader {
   readonly #deps: ModelLoaderDeps
+  readonly #options: LoadTimeOptions
   /** What each process was loaded with: for loading it again. */
   readonly #loads = new WeakMap<EngineProcess, { readonly model: ChosenModel; readonly pkg: ModelPackage; readonly options: LoadOptions }>()
 
-  constructor(deps: ModelLoaderDeps) {
+  constructor(deps: ModelLoaderDeps, options: LoadTimeOptions) {
     this.#deps = deps
+    this.#options = options
   }
 
   /** Asks the engine what loading will take. @throws {SomaError} whatever a step fails with; nothing is left of it then. */
@@ -90,7 +93,9 @@ export class ModelLoader {
     await using open = new AsyncDisposableStack()
     const pkg = open.use(await registry.open(model))
     try {
-      const planned = await this.#plan(await pool.take(model.engine, waits), pkg, options, waits)
+      const taken = await pool.take(model.engine, waits)
+      using deadline = this.#deadline(taken, pkg, waits)
+      const planned = await this.#plan(taken, pkg, options, deadline)
       const { process, estimate } = planned
       const parts = { model, pkg, process, options: planned.options, bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
       return new PreparedModel(parts, pool, open.move())
@@ -113,7 +118,8 @@ export class ModelLoader {
       const planned = device === undefined ? options : { ...options, device }
       return { process, options: planned, estimate: await process.estimate(pkg, planned, waits) }
     } catch (error) {
-      pool.giveBack(process)
+      if (isEngineFailure(error)) void process.kill(toSomaError(error))
+      else pool.giveBack(process)
       throw error
     }
   }
@@ -123,8 +129,9 @@ export class ModelLoader {
     const { pool, delays } = this.#deps
     const { model, pkg, process, options } = prepared
     const files = prepared.take()
+    using deadline = this.#deadline(process, pkg, waits)
     try {
-      await process.load(pkg, options, waits)
+      await process.load(pkg, options, deadline)
     } catch (error) {
       if (isEngineFailure(error)) delays.failed(model.engine, model.name)
       await files.disposeAsync()
@@ -137,15 +144,16 @@ export class ModelLoader {
     })
     this.#loads.set(process, { model, pkg, options })
     pool.refill(model.engine)
-    return await this.#loaded(process, waits)
+    return await this.#loaded(process, deadline)
   }
 
   /** Into the process that it was parked in. @throws {SomaError} as `load`. */
   async reload(process: EngineProcess, stateDirectory: string | undefined, waits: Waits): Promise<LoadedModel<EngineProcess>> {
     const load = this.#loads.get(process)
     assert(load, 'a parked process was loaded before')
-    await process.load(load.pkg, { ...load.options, ...(stateDirectory !== undefined && { stateDirectory }) }, waits)
-    return await this.#loaded(process, waits)
+    using deadline = this.#deadline(process, load.pkg, waits)
+    await process.load(load.pkg, { ...load.options, ...(stateDirectory !== undefined && { stateDirectory }) }, deadline)
+    return await this.#loaded(process, deadline)
   }
 
   /** Takes the weights out of memory; the process stays. @returns what it still takes. */
@@ -174,6 +182,10 @@ export class ModelLoader {
     if (process.state === 'busy') return { memory: process.rssBytes }
     const { residentBytes, deviceBytes } = await process.health(waits)
     return this.#bytesOf({ residentBytes: residentBytes || process.rssBytes, deviceBytes })
+  }
+
+  #deadline({ descriptor }: EngineProcess, pkg: ModelPackage, { signal }: Waits): Deadline {
+    return startLoadDeadline(this.#deps.clock, { engine: descriptor, pkg, signal }, this.#options)
   }
 
   async #loaded(process: EngineProcess, waits: Waits): Promise<LoadedModel<EngineProcess>> {

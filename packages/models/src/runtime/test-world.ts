@@ -107,6 +107,7 @@ export class World implements AsyncDisposable {
         collateMs: 0,
         queueMax: 256,
         threads: 1,
+        loadSecondsMax: 0,
         warmSpares: 0,
         resultCacheBytes: 0,
         ...options,

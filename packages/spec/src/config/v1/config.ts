@@ -135,6 +135,13 @@ export const ConfigSchema = z.strictObject({
         .nonnegative()
         .default(0)
         .describe('CPU threads per engine; 0 decides from the CPUs this process may use and what is busy'),
+      loadSecondsMax: z
+        .number()
+        .int()
+        .nonnegative()
+        .max(24 * 3600)
+        .default(0)
+        .describe('How long a model may take to load before its engine is ended, in seconds; 0 allows 120, and one more per 20 MB'),
       warmSpares: z
         .number()
         .int()
