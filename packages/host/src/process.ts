@@ -9,6 +9,7 @@ import { KILL_GRACE_MS, STDERR_DRAIN_MS_MAX } from './limits.ts'
 import { offerToOomKiller, oomKills } from './oom-score.ts'
 import { PidFiles, signalGroup } from './pid-files.ts'
 import { processPrivateBytes, processRssBytes, processesUnder } from './proc-stat.ts'
+import type { SandboxFolders } from './sandbox/bubblewrap.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 export interface ChildOptions {
@@ -17,6 +18,8 @@ export interface ChildOptions {
   readonly command: CommandLine
   /** Added to the allow-listed environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** What it sees where children are confined, beside what all see. */
+  readonly folders?: SandboxFolders
 }
 
 /** How a process ended: one of the two is not null. */
@@ -50,6 +53,8 @@ export interface Child {
 }
 
 export interface ChildSpawner {
+  /** What a child may see is settled when it starts: one that was started for nothing in particular is of no use later. */
+  readonly isConfined: boolean
   /** @throws {SomaError} `engine/not-ready` when the program cannot be started. */
   spawn(options: ChildOptions): Promise<Child>
   /** Kills what an earlier daemon of the same directory left behind; call it while nobody else can use the directory. */
@@ -75,9 +80,10 @@ export function createChildSpawner({ clock, log, env, directory, sandbox }: Chil
   const pidFiles = new PidFiles(directory)
   let lifeline: Promise<Lifeline> | undefined
   return {
+    isConfined: sandbox !== undefined,
     async spawn(options) {
       lifeline ??= findLifeline(childEnvironment(env))
-      const command = sandbox ? await sandbox.wrap(options.command) : options.command
+      const command = sandbox ? await sandbox.wrap(options.command, options.folders) : options.command
       const [program, ...args] = (await lifeline)(command)
       // A group of its own: Ctrl-C in the terminal then reaches only us, and we let running calls finish first.
       const raw = spawn(program, args, { stdio: 'pipe', detached: true, env: childEnvironment(env, options.env) })

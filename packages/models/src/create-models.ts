@@ -86,7 +86,12 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
       ...(deps.priorities && { priorities: deps.priorities }),
       ...(emit && { emit }),
     },
-    { ...config.models, ...(config.scrub === true && { scrub: true }) },
+    {
+      ...config.models,
+      // A confined process sees the model that it was started for, and no other.
+      ...(children.isConfined && { warmSpares: 0 }),
+      ...(config.scrub === true && { scrub: true }),
+    },
   )
   const installs = createInstallHandlers({
     store,

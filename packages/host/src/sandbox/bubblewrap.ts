@@ -4,9 +4,11 @@ import type { CommandLine } from '../lifeline.ts'
 export interface SandboxFolders {
   /** Absolute paths that it may read; those that do not exist are left out. */
   readonly readOnly: readonly string[]
-  /** Absolute paths that it may write to. */
+  /** Absolute paths of folders that it may write to; they are made when they are missing. */
   readonly writable: readonly string[]
 }
+
+export const noFolders: SandboxFolders = { readOnly: [], writable: [] }
 
 /** Programs, libraries, and what the loader, fonts and clocks need of /etc; nothing that holds names or keys of this machine. */
 const system = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/opt/rocm', '/nix/store', '/gnu/store']

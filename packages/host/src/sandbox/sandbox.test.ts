@@ -24,7 +24,7 @@ test('a confined command line ends with the command, and binds what may be writt
 })
 
 test('without bubblewrap nothing is run unconfined: the error says what to install', async () => {
-  const sandbox = createSandbox({ readOnly: [], writable: [] }, { PATH: '/nonexistent' })
+  const sandbox = createSandbox([], { PATH: '/nonexistent' })
   const refused = (error: SomaError): boolean => error.code === 'engine/missing' && /apt install bubblewrap/.test(error.message)
   await assert.rejects(sandbox.wrap(['true']), refused)
   await assert.rejects(sandbox.wrap(['true']), refused)
@@ -33,7 +33,7 @@ test('without bubblewrap nothing is run unconfined: the error says what to insta
 test('bubblewrap that was installed meanwhile is used', async (t) => {
   const programs = mkdtempSync(join(tmpdir(), 'soma-programs-'))
   t.after(() => rmSync(programs, { recursive: true, force: true }))
-  const sandbox = createSandbox({ readOnly: [], writable: [] }, { PATH: programs })
+  const sandbox = createSandbox([], { PATH: programs })
   await assert.rejects(sandbox.wrap(['true']), { code: 'engine/missing' })
   writeFileSync(join(programs, 'bwrap'), '#!/bin/sh\n', { mode: 0o755 })
   assert.equal((await sandbox.wrap(['true']))[0], 'bwrap')
@@ -44,10 +44,10 @@ describe('a confined process', () => {
   let why: string | undefined
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'soma-sandbox-'))
-    mkdirSync(join(folder, 'models'))
-    writeFileSync(join(folder, 'models', 'weights'), 'w')
+    for (const name of ['models', 'own', 'other']) mkdirSync(join(folder, name))
+    for (const name of ['models', 'own', 'other']) writeFileSync(join(folder, name, 'weights'), name)
     writeFileSync(join(folder, 'secret'), 's')
-    why = await createSandbox({ readOnly: [], writable: [] }, env)
+    why = await createSandbox([], env)
       .wrap(['true'])
       .then(
         () => undefined,
@@ -62,8 +62,11 @@ describe('a confined process', () => {
       t.skip(why)
       return undefined
     }
-    const sandbox = createSandbox({ readOnly: [join(folder, 'models')], writable: [join(folder, 'drafts')] }, env)
-    const [program, ...args] = await sandbox.wrap(['sh', '-c', script])
+    const sandbox = createSandbox([join(folder, 'models')], env)
+    const [program, ...args] = await sandbox.wrap(['sh', '-c', script], {
+      readOnly: [join(folder, 'own')],
+      writable: [join(folder, 'drafts')],
+    })
     return (await execute(program, args, { env: { ...env, HOME: '/root' } })).stdout.trim()
   }
 
@@ -75,18 +78,18 @@ describe('a confined process', () => {
     if (interfaces !== undefined) assert.equal(interfaces.trim(), 'lo')
   })
 
-  test('reads its models and writes nowhere but where it may', async (t) => {
+  test('reads what all may and what it may, and writes nowhere but where it may', async (t) => {
     const said = await inside(
       t,
-      `cat ${folder}/models/weights; echo x > ${folder}/models/new || echo refused; echo x > ${folder}/drafts/new && echo written; echo x > /usr/x || echo refused`,
+      `cat ${folder}/models/weights ${folder}/own/weights; echo x > ${folder}/own/new || echo refused; echo x > ${folder}/drafts/new && echo written; echo x > /usr/x || echo refused`,
     )
-    if (said !== undefined) assert.equal(said, 'wrefused\nwritten\nrefused')
+    if (said !== undefined) assert.equal(said, 'modelsownrefused\nwritten\nrefused')
   })
 
   test('sees no home, no other files, and a /tmp of its own', async (t) => {
     const said = await inside(
       t,
-      `cat ${folder}/secret 2>/dev/null || echo hidden; ls /home /root /var 2>/dev/null | wc -l; echo $HOME; echo x > /tmp/mine && echo own`,
+      `cat ${folder}/secret ${folder}/other/weights 2>/dev/null || echo hidden; ls /home /root /var 2>/dev/null | wc -l; echo $HOME; echo x > /tmp/mine && echo own`,
     )
     if (said !== undefined) assert.equal(said, 'hidden\n0\n/tmp\nown')
   })
@@ -103,7 +106,7 @@ describe('a confined process', () => {
   test('is an engine process like any other: pipes, memory in RAM, its end, and no process left when it is killed', async (t) => {
     if (why !== undefined) return t.skip(why)
     const node = realpathSync(process.execPath)
-    const sandbox = createSandbox({ readOnly: [dirname(node)], writable: [] }, env)
+    const sandbox = createSandbox([dirname(node)], env)
     const spawner = createChildSpawner({ clock: systemClock, log: silentLog, env, directory: join(folder, 'pids'), sandbox })
     const child = await spawner.spawn({
       name: 'engine/test',

@@ -14,6 +14,7 @@ import type { Store } from '@soma/store'
 import type { Installer } from '../install/install.ts'
 import { DISK_RESERVE_BYTES } from '../install/limits.ts'
 import type { InstalledModel, Registry } from '../ports.ts'
+import type { TakeOptions } from '../runtime/engine-pool.ts'
 import type { EngineProcess } from '../runtime/engine-process.ts'
 import { denied } from '../versions/may-follow.ts'
 import { type Watched, watch } from '../watched.ts'
@@ -27,7 +28,7 @@ export interface ConvertDeps {
   readonly installer: Pick<Installer, 'perform'>
   readonly runtime: {
     /** A process without a model; whoever takes it ends it. */
-    borrow(engine: string, waits: { readonly signal: AbortSignal }): Promise<EngineProcess>
+    borrow(engine: string, options: TakeOptions): Promise<EngineProcess>
   }
   readonly engines: () => readonly EngineDescriptor[]
   readonly freeBytes: () => Promise<number>
@@ -108,7 +109,8 @@ interface Job {
 async function write(deps: ConvertDeps, { model, engine, input, folder }: Job, { signal, report }: Watched<Event>): Promise<ConvertResult> {
   await using pkg = await deps.registry.open(model)
   report({ stage: `starting the ${engine.id} engine` })
-  const process = await deps.runtime.borrow(engine.id, { signal })
+  const folders = { readOnly: [pkg.directory], writable: [folder.path] }
+  const process = await deps.runtime.borrow(engine.id, { signal, folders })
   try {
     const settings = { ...model.settings, ...input.settings }
     const steps = process.stream('convert', { package: bare(pkg), to: input.to, directory: folder.path, settings }, { signal })

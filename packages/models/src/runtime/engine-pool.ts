@@ -1,13 +1,20 @@
 import { SomaError, abortError, untilAborted } from '@soma/core'
+import type { SandboxFolders } from '@soma/host'
 import type { EngineEntry, EngineProcessDeps } from './engine-connection.ts'
 import { EngineProcess } from './engine-process.ts'
 
 export interface PoolLimits {
-  /** Processes kept started without a model, per engine in use. */
+  /** Processes kept started without a model, per engine in use. None where engines are confined to what they are started for. */
   readonly warmSpares: number
   readonly spareLingerMs: number
   /** Told of each process that has begun. */
   readonly started?: ((process: EngineProcess) => void) | undefined
+}
+
+export interface TakeOptions {
+  readonly signal: AbortSignal
+  /** What the process sees where engines are confined, beside its program: nothing when absent. */
+  readonly folders?: SandboxFolders | undefined
 }
 
 /** The processes of one engine. */
@@ -56,10 +63,10 @@ export class EnginePool {
    * A process without a model: a spare if there is one.
    * @throws {SomaError} `engine/not-found`, what `EngineProcess.start` throws, or the signal's reason.
    */
-  async take(engine: string, { signal }: { readonly signal: AbortSignal }): Promise<EngineProcess> {
+  async take(engine: string, { signal, folders }: TakeOptions): Promise<EngineProcess> {
     const shelf = this.#shelf(engine)
     const spare = shelf.spares.shift()
-    if (!spare) return await this.#start(shelf, signal)
+    if (!spare) return await this.#start(shelf, { signal, folders })
     try {
       return await untilAborted(spare, signal)
     } catch (error) {
@@ -82,8 +89,7 @@ export class EnginePool {
   refill(engine: string): void {
     const shelf = this.#shelf(engine)
     shelf.linger?.[Symbol.dispose]()
-    while (shelf.spares.length < this.#limits.warmSpares && !this.#stop.signal.aborted)
-      this.#keep(shelf, this.#start(shelf, this.#stop.signal))
+    while (shelf.spares.length < this.#limits.warmSpares && !this.#stop.signal.aborted) this.#keep(shelf, this.#start(shelf, this.#stop))
   }
 
   /** Ends the spares: what waits for nobody takes memory. They are started anew with the next load. */
@@ -108,9 +114,9 @@ export class EnginePool {
     })
   }
 
-  async #start(shelf: Shelf, signal: AbortSignal): Promise<EngineProcess> {
+  async #start(shelf: Shelf, { signal, folders }: TakeOptions): Promise<EngineProcess> {
     try {
-      return await EngineProcess.start(this.#deps, shelf.entry, { signal }, (process) => this.#watch(shelf, process))
+      return await EngineProcess.start(this.#deps, shelf.entry, { signal, folders, seen: (process) => this.#watch(shelf, process) })
     } catch (error) {
       if (!signal.aborted) shelf.failures += 1
       throw error

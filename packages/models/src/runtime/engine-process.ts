@@ -1,4 +1,5 @@
 import { SomaError } from '@soma/core'
+import type { SandboxFolders } from '@soma/host'
 import {
   type EngineDescriptor,
   type EngineSupport,
@@ -35,6 +36,13 @@ interface Waits {
   readonly signal: AbortSignal
 }
 
+export interface StartOptions extends Waits {
+  /** What it sees where engines are confined, beside its program. */
+  readonly folders?: SandboxFolders | undefined
+  /** Told of the process before it has answered. */
+  readonly seen?: (process: EngineProcess) => void
+}
+
 /** One engine process through its life: starting (spawn, hello), spare, loading, ready or busy, stopping. */
 export class EngineProcess {
   readonly descriptor: EngineDescriptor
@@ -48,17 +56,12 @@ export class EngineProcess {
    * Starts the process and shakes hands.
    * @throws {SomaError} `engine/not-ready`, `engine/crashed`, `engine/protocol`, or the signal's reason; the process is gone then.
    */
-  static async start(
-    deps: EngineProcessDeps,
-    entry: EngineEntry,
-    waits: Waits,
-    seen?: (process: EngineProcess) => void,
-  ): Promise<EngineProcess> {
+  static async start(deps: EngineProcessDeps, entry: EngineEntry, { signal, folders, seen }: StartOptions): Promise<EngineProcess> {
     const { descriptor, command, env } = entry
-    const child = await deps.spawn({ name: `engine/${descriptor.id}`, command, ...(env && { env }) })
+    const child = await deps.spawn({ name: `engine/${descriptor.id}`, command, ...(env && { env }), ...(folders && { folders }) })
     const process = new EngineProcess(deps, descriptor, new EngineConnection(deps, descriptor.id, child))
     seen?.(process)
-    await process.#orEnd(() => process.#hello(waits.signal))
+    await process.#orEnd(() => process.#hello(signal))
     return process
   }
 

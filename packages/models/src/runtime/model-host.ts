@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
 import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
 import type { Config, HostFacts, LoadOptions, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
@@ -13,6 +11,7 @@ import { Budgets } from './budgets.ts'
 import { type EngineAnswer, askEngine } from './device-choice.ts'
 import { EngineChoice } from './engine-choice.ts'
 import { type EngineEntry, type EngineTimes, engineTimes } from './engine-connection.ts'
+import { foldersOf } from './engine-folders.ts'
 import { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { History } from './history.ts'
@@ -94,10 +93,10 @@ export class ModelHost {
     this.#stepBack = deps.priorities && new StepBack({ priorities: deps.priorities, processes: () => this.pool.processes, log })
     const descriptors = deps.engines.map(({ descriptor }) => descriptor)
     this.choice = new EngineChoice(descriptors, hostFacts)
-    this.loader = new ModelLoader(
-      { registry, pool: this.pool, delays: this.delays, hostFacts, budgets: () => this.budgets(), clock },
-      options,
-    )
+    // What is to be forgotten is not written.
+    const stateDirectory = options.scrub ? undefined : deps.stateDirectory
+    const { pool, delays } = this
+    this.loader = new ModelLoader({ registry, pool, delays, hostFacts, budgets: () => this.budgets(), clock, log, stateDirectory }, options)
     this.#budgets = new Budgets(hostFacts, () => this.#heldBytes(), options)
     this.limits = limitsFrom(options)
     this.residency = new Residency(this.#residencyDeps(doors), this.limits)
@@ -155,7 +154,8 @@ export class ModelHost {
 
   /** What an engine says of a model, without loading it. @throws {SomaError} what its start or its answer fails with. */
   async ask(model: ChosenModel, pkg: ModelPackage, waits: { readonly signal: AbortSignal }): Promise<EngineAnswer> {
-    const process = await this.pool.take(model.engine, waits)
+    const folders = foldersOf(this.pool.status(model.engine).entry.descriptor, model, pkg)
+    const process = await this.pool.take(model.engine, { ...waits, folders })
     try {
       const question = { pkg, options: this.#loadOptions(model), host: this.#deps.hostFacts(), budgets: this.budgets() }
       return await askEngine(process, question, waits)
@@ -257,8 +257,8 @@ export class ModelHost {
         loaded.process.lame = () => void this.residency.unload(name, endless)
         return loaded
       },
-      reload: (name, process, waits) => loader.reload(process, this.#stateDirectory(name), waits),
-      park: (name, process) => loader.park(process, this.#stateDirectory(name)),
+      reload: (_name, process, waits) => loader.reload(process, waits),
+      park: (_name, process) => loader.park(process),
       measure: (process) => loader.measure(process, endless),
       opened: doors.opened,
       closed: doors.closed,
@@ -292,21 +292,7 @@ export class ModelHost {
     const reason = leaving?.reason ?? 'ended'
     this.history.note(name, leaving?.to === 'park' ? 'parked' : leaving ? 'unloaded' : 'ended', whyLeft(leaving, this.residencyOf(name)))
     this.#happened('model.unloaded', name, { reason })
-    if (leaving?.to !== 'park') void this.#dropState(name)
     this.#planReturn(name)
-  }
-
-  /** What it wrote when it was parked is for the same process only. */
-  async #dropState(name: string): Promise<void> {
-    const directory = this.#stateDirectory(name)
-    if (directory === undefined) return
-    await rm(directory, { recursive: true, force: true }).catch((error: unknown) => {
-      this.#deps.log.warn('the state of a model could not be removed', { model: name, error })
-    })
-  }
-
-  #stateDirectory(name: string): string | undefined {
-    return this.#deps.stateDirectory === undefined || this.#options.scrub ? undefined : join(this.#deps.stateDirectory, name)
   }
 
   #heldBytes(): number {

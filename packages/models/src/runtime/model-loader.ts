@@ -1,5 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { type Clock, SomaError, assert, isSomaError, toSomaError } from '@soma/core'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, type Log, SomaError, assert, isSomaError, toSomaError } from '@soma/core'
+import type { SandboxFolders } from '@soma/host'
 import type { HostFacts, LoadOptions, MemoryEstimate, MemoryUsage, ModelPackage } from '@soma/spec'
 import type { Registry } from '../ports.ts'
 import type { ChosenModel } from './model-settings.ts'
@@ -7,6 +9,7 @@ import { type Deadline, startDeadline } from '../deadline.ts'
 import type { DeviceBudget } from '../selection/facts.ts'
 import type { Bytes } from './budget.ts'
 import { chooseDevice } from './device-choice.ts'
+import { foldersOf } from './engine-folders.ts'
 import type { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { PARK_MS_MAX } from './limits.ts'
@@ -22,10 +25,19 @@ export interface ModelLoaderDeps {
   /** Of the machine and its accelerators, as last looked at. */
   readonly budgets: () => readonly DeviceBudget[]
   readonly clock: Clock
+  readonly log: Log
+  /** A private folder for what models write when they are parked, a folder for each process; they write nothing when absent. */
+  readonly stateDirectory?: string | undefined
 }
 
 interface Waits {
   readonly signal: AbortSignal
+}
+
+interface Asked {
+  readonly pkg: ModelPackage
+  readonly options: LoadOptions
+  readonly folders: SandboxFolders
 }
 
 interface Planned {
@@ -40,6 +52,8 @@ export class PreparedModel implements Prepared {
   readonly pkg: ModelPackage
   readonly process: EngineProcess
   readonly options: LoadOptions
+  /** Of the process alone. */
+  readonly stateDirectory: string | undefined
   readonly bytes: Bytes
   readonly smaller: MemoryEstimate['smaller']
   readonly #pool: EnginePool
@@ -47,7 +61,7 @@ export class PreparedModel implements Prepared {
   #isTaken = false
 
   constructor(
-    parts: Pick<PreparedModel, 'model' | 'pkg' | 'process' | 'options' | 'bytes' | 'smaller'>,
+    parts: Pick<PreparedModel, 'model' | 'pkg' | 'process' | 'options' | 'stateDirectory' | 'bytes' | 'smaller'>,
     pool: EnginePool,
     files: AsyncDisposableStack,
   ) {
@@ -55,6 +69,7 @@ export class PreparedModel implements Prepared {
     this.pkg = parts.pkg
     this.process = parts.process
     this.options = parts.options
+    this.stateDirectory = parts.stateDirectory
     this.bytes = parts.bytes
     this.smaller = parts.smaller
     this.#pool = pool
@@ -79,7 +94,8 @@ export class ModelLoader {
   readonly #deps: ModelLoaderDeps
   readonly #options: LoadTimeOptions
   /** What each process was loaded with: for loading it again. */
-  readonly #loads = new WeakMap<EngineProcess, { readonly model: ChosenModel; readonly pkg: ModelPackage; readonly options: LoadOptions }>()
+  readonly #loads = new WeakMap<EngineProcess, Pick<PreparedModel, 'pkg' | 'options' | 'stateDirectory'>>()
+  #states = 0
 
   constructor(deps: ModelLoaderDeps, options: LoadTimeOptions) {
     this.#deps = deps
@@ -92,13 +108,15 @@ export class ModelLoader {
     delays.check(model.engine, model.name)
     await using open = new AsyncDisposableStack()
     const pkg = open.use(await registry.open(model))
+    const stateDirectory = this.#newStateDirectory(open)
+    const folders = foldersOf(pool.status(model.engine).entry.descriptor, model, pkg, stateDirectory)
     try {
-      const taken = await pool.take(model.engine, waits)
+      const taken = await pool.take(model.engine, { ...waits, folders })
       using deadline = this.#deadline(taken, pkg, waits)
-      const planned = await this.#plan(taken, pkg, options, deadline)
+      const planned = await this.#plan(taken, { pkg, options, folders }, deadline)
       const { process, estimate } = planned
-      const parts = { model, pkg, process, options: planned.options, bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
-      return new PreparedModel(parts, pool, open.move())
+      const memory = { bytes: this.#bytesOf(estimate), smaller: estimate.smaller }
+      return new PreparedModel({ model, pkg, process, options: planned.options, stateDirectory, ...memory }, pool, open.move())
     } catch (error) {
       if (isEngineFailure(error)) delays.failed(model.engine, model.name)
       throw error
@@ -106,14 +124,14 @@ export class ModelLoader {
   }
 
   /** Where it will run, and what it takes there; in another process where that one had to look at another device first. */
-  async #plan(taken: EngineProcess, pkg: ModelPackage, options: LoadOptions, waits: Waits): Promise<Planned> {
+  async #plan(taken: EngineProcess, { pkg, options, folders }: Asked, waits: Waits): Promise<Planned> {
     const { hostFacts, budgets, pool } = this.#deps
     let process = taken
     try {
       const device = await chooseDevice(process, { pkg, options, host: hostFacts(), budgets: budgets() }, waits)
       if (process.boundTo !== undefined && process.boundTo !== device) {
         pool.giveBack(process)
-        process = await pool.take(process.descriptor.id, waits)
+        process = await pool.take(process.descriptor.id, { ...waits, folders })
       }
       const planned = device === undefined ? options : { ...options, device }
       return { process, options: planned, estimate: await process.estimate(pkg, planned, waits) }
@@ -127,7 +145,7 @@ export class ModelLoader {
   /** @throws {SomaError} whatever a step fails with; nothing of the model is in memory then. */
   async load(prepared: PreparedModel, waits: Waits): Promise<LoadedModel<EngineProcess>> {
     const { pool, delays } = this.#deps
-    const { model, pkg, process, options } = prepared
+    const { model, pkg, process, options, stateDirectory } = prepared
     const files = prepared.take()
     using deadline = this.#deadline(process, pkg, waits)
     try {
@@ -142,32 +160,31 @@ export class ModelLoader {
       if (isFailure) delays.failed(model.engine, model.name)
       await files.disposeAsync()
     })
-    this.#loads.set(process, { model, pkg, options })
+    this.#loads.set(process, { pkg, options, stateDirectory })
     pool.refill(model.engine)
     return await this.#loaded(process, deadline)
   }
 
   /** Into the process that it was parked in. @throws {SomaError} as `load`. */
-  async reload(process: EngineProcess, stateDirectory: string | undefined, waits: Waits): Promise<LoadedModel<EngineProcess>> {
+  async reload(process: EngineProcess, waits: Waits): Promise<LoadedModel<EngineProcess>> {
     const load = this.#loads.get(process)
     assert(load, 'a parked process was loaded before')
-    using deadline = this.#deadline(process, load.pkg, waits)
-    await process.load(load.pkg, { ...load.options, ...(stateDirectory !== undefined && { stateDirectory }) }, deadline)
+    const { pkg, options, stateDirectory } = load
+    using deadline = this.#deadline(process, pkg, waits)
+    await process.load(pkg, { ...options, ...(stateDirectory !== undefined && { stateDirectory }) }, deadline)
     return await this.#loaded(process, deadline)
   }
 
   /** Takes the weights out of memory; the process stays. @returns what it still takes. */
-  async park(process: EngineProcess, stateDirectory: string | undefined): Promise<Bytes> {
+  async park(process: EngineProcess): Promise<Bytes> {
     const { clock } = this.#deps
     using deadline = startDeadline(
       clock,
       PARK_MS_MAX,
       () => new SomaError('call/timeout', `the engine took over ${PARK_MS_MAX} ms to give memory back`),
     )
-    if (stateDirectory !== undefined) {
-      await rm(stateDirectory, { recursive: true, force: true })
-      await mkdir(stateDirectory, { recursive: true, mode: 0o700 })
-    }
+    const stateDirectory = this.#loads.get(process)?.stateDirectory
+    if (stateDirectory !== undefined) await makeEmpty(stateDirectory)
     await process.park(deadline, stateDirectory)
     return { memory: process.rssBytes }
   }
@@ -186,6 +203,19 @@ export class ModelLoader {
 
   #deadline({ descriptor }: EngineProcess, pkg: ModelPackage, { signal }: Waits): Deadline {
     return startLoadDeadline(this.#deps.clock, { engine: descriptor, pkg, signal }, this.#options)
+  }
+
+  /** Gone with the process: it tells what the model was asked. */
+  #newStateDirectory(open: AsyncDisposableStack): string | undefined {
+    const { stateDirectory, log } = this.#deps
+    if (stateDirectory === undefined) return undefined
+    const own = join(stateDirectory, String(++this.#states))
+    open.defer(async () => {
+      await rm(own, { recursive: true, force: true }).catch((error: unknown) => {
+        log.warn('the state of a model could not be removed', { path: own, error })
+      })
+    })
+    return own
   }
 
   async #loaded(process: EngineProcess, waits: Waits): Promise<LoadedModel<EngineProcess>> {
@@ -209,6 +239,12 @@ export class ModelLoader {
     }
     return bytes
   }
+}
+
+/** The folder itself stays: a confined process has it mounted. */
+async function makeEmpty(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true, force: true })
 }
 
 function isEngineFailure(error: unknown): boolean {

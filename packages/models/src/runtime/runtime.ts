@@ -24,6 +24,7 @@ import {
 } from '@soma/spec'
 import type { InstalledModel, Running } from '../ports.ts'
 import type { SmiEvent, SmiOutput } from './engine-connection.ts'
+import type { TakeOptions } from './engine-pool.ts'
 import type { EngineProcess, SmiInput, StreamingModelMethod, UnaryModelMethod } from './engine-process.ts'
 import { AGE_MS, CALL_WAIT_MS_MAX, COSTS_MAX, QUEUED_CALLS_MAX, RUNNING_CALLS_MAX, RUN_MS_GUESS, SHARES_MAX } from './limits.ts'
 import { ModelHost, type RuntimeDeps, type RuntimeOptions, endless } from './model-host.ts'
@@ -246,8 +247,8 @@ export class Runtime implements Running {
   }
 
   /** A process without a model, for work that is no call of one; whoever takes it ends it. @throws {SomaError} as `load` for the engine's start. */
-  async borrow(engine: string, waits: Waits): Promise<EngineProcess> {
-    return await this.host.pool.take(engine, waits)
+  async borrow(engine: string, options: TakeOptions): Promise<EngineProcess> {
+    return await this.host.pool.take(engine, options)
   }
 
   /** Whether an engine can run here, by starting it. @throws {SomaError} the errors of `engine.show`. */
