@@ -11,6 +11,7 @@ import {
   decodeStrings,
   encodeStrings,
 } from '@soma/spec'
+import { Turns } from '@soma/wire'
 import type { OcrDeps } from './engine.ts'
 import { mismatch } from './errors.ts'
 import { corners } from './geometry.ts'
@@ -20,7 +21,6 @@ import { WAITING_CALLS_MAX } from './limits.ts'
 import type { Models } from './load.ts'
 import { readPage } from './page.ts'
 import type { Piece } from './rows.ts'
-import { createTurns } from './turns.ts'
 
 const image: TensorSpec = {
   name: 'image',
@@ -52,12 +52,12 @@ const outputs: readonly TensorSpec[] = [
   },
 ]
 
-/** A reader of pictures in memory. */
+/** A reader of pictures in memory, one at a time, which bounds memory; a single recognition already uses every thread. */
 export class OcrModel implements LoadedModel {
   readonly signature: Signature
   readonly #models: Models
   readonly #deps: OcrDeps
-  readonly #turns = createTurns(WAITING_CALLS_MAX)
+  readonly #turns = new Turns(WAITING_CALLS_MAX)
   #disposed = false
 
   constructor(models: Models, deps: OcrDeps) {
@@ -67,7 +67,7 @@ export class OcrModel implements LoadedModel {
   }
 
   infer(request: InferRequest, ctx: EngineContext): Promise<InferResponse> {
-    return this.#turns.take(ctx.signal, async () => {
+    return this.#turns.run(ctx.signal, async () => {
       assert(!this.#disposed, 'no call after the model was given back')
       const picture = await this.#open(request.inputs)
       const pieces = await readPage(this.#models, picture, ctx.signal)

@@ -14,7 +14,7 @@ import { floats, readSound, soundInputs } from './inputs.ts'
 import { SPEECH_SAMPLE_RATE } from './limits.ts'
 import type { Recognizer } from './recognizer.ts'
 import { type RunDeps, SpeechModel } from './run.ts'
-import type { Turn } from './turns.ts'
+import type { Turn } from './turn.ts'
 import type { Detector, Stretch } from './vad.ts'
 import { windowsOf } from './windows.ts'
 

@@ -1,6 +1,8 @@
 import { assert } from '@soma/core'
 import type { EngineContext, InferRequest, InferResponse, LoadedModel, MemoryUsage, Signature, Tensor } from '@soma/spec'
-import { type Turn, Turns } from './turns.ts'
+import { Turns } from '@soma/wire'
+import { WAITING_CALLS_MAX } from './limits.ts'
+import { Turn } from './turn.ts'
 
 export interface RunDeps {
   /** Resident bytes of this process. */
@@ -12,7 +14,7 @@ export interface RunDeps {
 /** What the three kinds of models share: one call after the other, and an end. */
 export abstract class SpeechModel implements LoadedModel {
   abstract readonly signature: Signature
-  readonly turns = new Turns()
+  readonly turns = new Turns(WAITING_CALLS_MAX)
   readonly #deps: RunDeps
   #disposed = false
 
@@ -31,7 +33,7 @@ export abstract class SpeechModel implements LoadedModel {
 
   /** Waits for the model to be free. */
   protected async turn({ signal }: EngineContext): Promise<Turn> {
-    const turn = await this.turns.take(signal)
+    const turn = new Turn(await this.turns.take(signal))
     assert(!this.#disposed, 'no call after the model was given back')
     return turn
   }

@@ -3,7 +3,7 @@ import type { OfflineTts } from 'sherpa-onnx-node'
 import { messageOf, unsupported } from './errors.ts'
 import { sentencesOf } from './sentences.ts'
 import type { Sherpa } from './sherpa.ts'
-import type { Turn } from './turns.ts'
+import type { Turn } from './turn.ts'
 import type { VoiceKind } from './voice-kinds.ts'
 
 export interface SpeakOptions {

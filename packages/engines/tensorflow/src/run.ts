@@ -1,5 +1,6 @@
 import { SomaError, throwIfAborted } from '@soma/core'
 import type { EngineContext, InferRequest, InferResponse, LoadedModel, MemoryUsage, Signature, Tensor } from '@soma/spec'
+import { Turns } from '@soma/wire'
 import { WAITING_CALLS_MAX } from './limits.ts'
 
 /** A model in one of the two libraries. */
@@ -24,8 +25,7 @@ export class TensorRun implements LoadedModel {
   readonly signature: Signature
   readonly #deps: RunDeps
   #model: TensorModel | undefined
-  #last: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  readonly #turns = new Turns(WAITING_CALLS_MAX)
 
   constructor(deps: RunDeps, model: TensorModel) {
     this.#deps = deps
@@ -35,12 +35,7 @@ export class TensorRun implements LoadedModel {
 
   /** @throws {SomaError} `engine/failed`, `call/cancelled`, `resource/exhausted` when too many wait. */
   async infer(request: InferRequest, ctx: EngineContext): Promise<InferResponse> {
-    if (this.#waiting >= WAITING_CALLS_MAX)
-      throw new SomaError('resource/exhausted', `${this.#waiting} calls wait for this model already; try again later`)
-    this.#waiting++
-    const turn = this.#last.then(() => this.#run(request, ctx)).finally(() => this.#waiting--)
-    this.#last = turn.catch(() => undefined)
-    return await turn
+    return await this.#turns.run(ctx.signal, () => this.#run(request, ctx))
   }
 
   usage(): MemoryUsage {
@@ -48,7 +43,7 @@ export class TensorRun implements LoadedModel {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last
+    await this.#turns.idle()
     this.#model?.[Symbol.dispose]()
     this.#model = undefined
     this.#deps.collectGarbage()

@@ -1,14 +1,15 @@
 import type { LoadedModel } from '@soma/spec'
+import { Turns } from '@soma/wire'
 import type { Model } from './library.ts'
+import { WAITING_CALLS_MAX } from './limits.ts'
 import type { Abilities } from './parts.ts'
-import { Turns } from './turns.ts'
 
 export interface RunDeps {
   /** Resident bytes of this process. */
   readonly residentBytes: () => number
 }
 
-/** A model in memory, asked one thing after the other. */
+/** A model in memory, asked one thing after the other: the library keeps state between the steps of a generation. */
 export class TransformersRun implements LoadedModel {
   readonly signature: LoadedModel['signature']
   readonly contextLength: number | undefined
@@ -19,7 +20,7 @@ export class TransformersRun implements LoadedModel {
   readonly transcribe?: NonNullable<LoadedModel['transcribe']>
   readonly #deps: RunDeps
   readonly #model: Model
-  readonly #turns = new Turns()
+  readonly #turns = new Turns(WAITING_CALLS_MAX)
 
   constructor(deps: RunDeps, model: Model, abilities: Abilities) {
     this.#deps = deps

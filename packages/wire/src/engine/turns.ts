@@ -1,10 +1,18 @@
 import { SomaError, untilAborted } from '@soma/core'
-import { WAITING_CALLS_MAX } from './limits.ts'
 
-/** Work on one model, one after the other: the library keeps state between the steps of a generation, and a step uses every thread already. */
+/**
+ * Calls of one model, one after the other, first come first served: for libraries that keep state between the steps of a call, or
+ * that use every thread for one call already. Who gives up waiting is let go at once.
+ */
 export class Turns {
+  readonly #waitingMax: number
   #last: Promise<void> = Promise.resolve()
   #waiting = 0
+
+  /** @param waitingMax calls that have not begun, each of which holds its inputs in memory. */
+  constructor(waitingMax: number) {
+    this.#waitingMax = waitingMax
+  }
 
   /**
    * Waits for all that came before.
@@ -12,10 +20,7 @@ export class Turns {
    * @throws {SomaError} `resource/exhausted` when too many wait; what aborts the wait.
    */
   async take(signal: AbortSignal): Promise<() => void> {
-    if (this.#waiting >= WAITING_CALLS_MAX)
-      throw new SomaError('resource/exhausted', `${this.#waiting} calls wait for this model already; try again later`, {
-        details: { waiting: this.#waiting },
-      })
+    if (this.#waiting >= this.#waitingMax) throw tooMany(this.#waiting)
     const before = this.#last
     const { promise: done, resolve: finish } = Promise.withResolvers<void>()
     this.#last = before.then(() => done)
@@ -31,6 +36,7 @@ export class Turns {
     }
   }
 
+  /** @throws what `take` and `work` throw. */
   async run<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     const finish = await this.take(signal)
     try {
@@ -40,6 +46,7 @@ export class Turns {
     }
   }
 
+  /** @throws what `take` and the generator throw. */
   async *stream<Event, Result>(signal: AbortSignal, start: () => AsyncGenerator<Event, Result, void>): AsyncGenerator<Event, Result, void> {
     const finish = await this.take(signal)
     try {
@@ -49,8 +56,12 @@ export class Turns {
     }
   }
 
-  /** Resolves when the work taken so far is done. */
+  /** Resolves when the turns taken so far have ended. */
   idle(): Promise<void> {
     return this.#last
   }
+}
+
+function tooMany(waiting: number): SomaError {
+  return new SomaError('resource/exhausted', `${waiting} calls wait for this model already; try again later`, { details: { waiting } })
 }
