@@ -65,7 +65,7 @@ export async function sendStream(
   options: StreamOptions,
 ): Promise<void> {
   await using writer = new StreamWriter(response, encoding, options)
-  if (options.openAtOnce) writer.open()
+  if (options.openAtOnce) writer.openNow()
   else writer.openLater()
   try {
     for await (const event of stream) if (!(await writer.write(encoding.event(event)))) return
@@ -97,8 +97,13 @@ class StreamWriter implements AsyncDisposable {
       'x-accel-buffering': 'no',
       ...this.#options.headers,
     })
-    this.#response.flushHeaders()
     this.openLater()
+  }
+
+  /** Sends the headers without waiting for what follows: the first write would take them along. */
+  openNow(): void {
+    this.open()
+    this.#response.flushHeaders()
   }
 
   /** Opens with a heartbeat at the latest. */
