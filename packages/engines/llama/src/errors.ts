@@ -24,6 +24,12 @@ export function invalidInput(what: string, cause?: unknown): SomaError {
   return new SomaError('model/input-mismatch', what, { cause })
 }
 
+/** A grammar that no answer can be held to. The place is counted from 1; absent, it is the grammar as a whole. */
+export function badGrammar(what: string, place?: { readonly line: number; readonly column: number }): SomaError {
+  const where = place ? `line ${place.line}, column ${place.column} of the grammar` : 'the grammar'
+  return new SomaError('model/input-mismatch', `format: ${where}: ${what}`, { details: { ...place } })
+}
+
 /** `contextLength` is what the model has in all; a prompt must leave room for one token. */
 export function contextOverflow(promptTokens: number, contextLength: number): SomaError {
   const message = `the prompt has ${promptTokens} tokens, and the context ${contextLength}; shorten it, load the model with a longer contextLength, or allow overflow: "truncate"`

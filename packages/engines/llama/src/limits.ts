@@ -56,13 +56,39 @@ export const TOKENIZED_KEPT_LENGTH_MAX = 64
 
 /** Grammars kept compiled. */
 export const GRAMMARS_KEPT_MAX = 32
-/** Rules of the grammar of one schema: a schema of a thousand properties has two thousand. */
+/** Rules of a grammar as it is written: a schema of a thousand properties has two thousand. */
 export const GRAMMAR_RULES_MAX = 8192
 /** Brackets inside brackets of a grammar: llama.cpp's reader, which calls itself for each, overflows its stack at some ten thousand. */
 export const GRAMMAR_NESTING_MAX = 512
-export const SCHEMA_DEPTH_MAX = 64
-/** Repetitions that llama.cpp compiles without complaint. */
+/** Of a repetition, and of repetitions in one another multiplied. llama.cpp's own limit. */
 export const GRAMMAR_REPEAT_MAX = 2000
+/** Rules of a grammar written out, with one for each bracket and each optional copy of what is repeated. */
+export const GRAMMAR_EXPANDED_RULES_MAX = 256 * 1024
+/** Characters and names of rules of a grammar written out. llama.cpp keeps three copies of 8 bytes each for each answer. */
+export const GRAMMAR_ELEMENTS_MAX = 1024 * 1024
+/** Rules that begin with each other in a row: llama.cpp looks into them by calling itself, and so do we. */
+export const GRAMMAR_LEFT_DEPTH_MAX = 2048
+/** Rules looked into by llama.cpp, which looks again into what it knows: 60 rules of two equal alternatives are 2^60 looks. */
+export const GRAMMAR_LEFT_STEPS_MAX = 20_000_000
+/**
+ * Stacks that llama.cpp holds after one text, beside one for each place of the grammar. It tries every token of the vocabulary
+ * on each: 150,000 tokens on 1,000 stacks take about a second.
+ */
+export const GRAMMAR_STACKS_MAX = 1024
+/** A list of so many words may begin with as many stacks; more than these make any step slow. */
+export const GRAMMAR_PLACES_MAX = 64 * 1024
+/** Characters of a token for which its readings are counted: tokens of words are shorter, those of one character repeated longer. */
+export const GRAMMAR_TOKEN_LENGTH = 32
+/** Ways to read one token. llama.cpp goes each of them, at about a microsecond: `([a-z]+ " "?)+` has a million for 20 letters. */
+export const GRAMMAR_READINGS_MAX = 1024 * 1024
+/** Stacks looked at to find a text with too many readings, some 20 ms of work. What hides deeper, the limit of a call ends. */
+export const GRAMMAR_SEARCH_STEPS_MAX = 100_000
+/** Where so many readings were found, most of all grammars have ten at most, it is worth to look longer: some 300 ms. */
+export const GRAMMAR_READINGS_SUSPECT = 32
+export const GRAMMAR_SUSPECT_STEPS_MAX = 2_000_000
+/** Texts looked at in that search. */
+export const GRAMMAR_SEARCH_TEXTS_MAX = 2000
+export const SCHEMA_DEPTH_MAX = 64
 
 /** Text inside one request for a function; longer ones are given back as text. */
 export const TOOL_CALL_LENGTH_MAX = 1024 * 1024

@@ -128,9 +128,11 @@ void describe('a loaded model', () => {
       const answer = JSON.parse(text) as { colour: string; count: number }
       assert.deepEqual([['red', 'blue'].includes(answer.colour), Number.isInteger(answer.count), result.finish], [true, true, 'stop'])
     }
-    await assert.rejects(ask('Hello!', { format: { type: 'grammar', grammar: 'root :=' } }), refusal('grammar', 'model/input-mismatch'))
-    const nested = `root ::= ${'('.repeat(60_000)}"a"${')'.repeat(60_000)}`
-    await assert.rejects(ask('Hello!', { format: { type: 'grammar', grammar: nested } }), refusal('nested', 'model/input-mismatch'))
+    await assert.rejects(ask('Hello!', { format: { type: 'grammar', grammar: 'root :=' } }), refusal('line 1', 'model/input-mismatch'))
+    const many = {
+      anyOf: ['a', 'b'].map((last) => ({ type: 'object', properties: { next: { $ref: '#' }, [last]: {} }, required: ['next'] })),
+    }
+    await assert.rejects(ask('Hello!', { format: { type: 'json-schema', schema: many } }), refusal('schema'))
   })
 
   void test('a tool that must be called is called, with arguments of its shape', async () => {

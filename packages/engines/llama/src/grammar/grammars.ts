@@ -1,7 +1,9 @@
 import type { Llama, LlamaGrammar, LlamaGrammarEvaluationState, LlamaModel } from 'node-llama-cpp'
 import type { OutputFormat } from '@soma/spec'
-import { invalidInput, messageOf } from '../errors.ts'
-import { GRAMMARS_KEPT_MAX, GRAMMAR_NESTING_MAX } from '../limits.ts'
+import { isSomaError } from '@soma/core'
+import { badGrammar, unsupported } from '../errors.ts'
+import { GRAMMARS_KEPT_MAX } from '../limits.ts'
+import { checkGbnf } from './check-gbnf.ts'
 import { jsonObjectGrammar } from './json-grammar.ts'
 import { schemaGrammar } from './schema-grammar.ts'
 import type { Library } from '../runtime.ts'
@@ -17,10 +19,10 @@ export class Grammars {
     this.#llama = llama
   }
 
-  /** @throws {SomaError} `model/unsupported` naming a keyword of a schema, `model/input-mismatch` for a grammar that is none. */
+  /** @throws {SomaError} `model/unsupported` naming what of a schema cannot be honoured, `model/input-mismatch` for a bad grammar. */
   async for(format: OutputFormat): Promise<LlamaGrammar> {
     const text = textOf(format)
-    const grammar = this.#kept.get(text) ?? (await this.#compile(text))
+    const grammar = this.#kept.get(text) ?? (await this.#compile(format, text))
     this.#kept.delete(text)
     this.#kept.set(text, grammar)
     for (const oldest of this.#kept.keys()) if (this.#kept.size > GRAMMARS_KEPT_MAX) this.#kept.delete(oldest)
@@ -32,25 +34,24 @@ export class Grammars {
     return new this.#library.LlamaGrammarEvaluationState({ model, grammar })
   }
 
-  async #compile(grammar: string): Promise<LlamaGrammar> {
-    if (nestingOf(grammar) > GRAMMAR_NESTING_MAX)
-      throw invalidInput(`format: the grammar is nested deeper than ${GRAMMAR_NESTING_MAX} levels of brackets`)
+  async #compile(format: OutputFormat, grammar: string): Promise<LlamaGrammar> {
+    check(format, grammar)
     try {
       return await this.#llama.createGrammar({ grammar })
-    } catch (cause) {
-      throw invalidInput(`format: the grammar is not one that llama.cpp reads: ${messageOf(cause)}`, cause)
+    } catch {
+      throw badGrammar('llama.cpp does not read it')
     }
   }
 }
 
-/** At most: brackets inside of texts count, too. llama.cpp reads a level inside the other, and its stack is small. */
-function nestingOf(grammar: string): number {
-  let [depth, deepest] = [0, 0]
-  for (const [bracket] of grammar.matchAll(/[()]/g)) {
-    depth = Math.max(0, depth + (bracket === '(' ? 1 : -1))
-    deepest = Math.max(deepest, depth)
+/** Before llama.cpp sees it: what that cannot read it prints, and what it cannot compute it hangs on. */
+function check({ type }: OutputFormat, grammar: string): void {
+  try {
+    checkGbnf(grammar)
+  } catch (error) {
+    if (type === 'grammar' || !isSomaError(error)) throw error
+    throw unsupported('format', `the schema allows more than a grammar can tell apart (${error.message})`)
   }
-  return deepest
 }
 
 function textOf(format: OutputFormat): string {

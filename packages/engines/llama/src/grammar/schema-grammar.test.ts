@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { type Json, isSomaError } from '@soma/core'
 import type { Llama } from 'node-llama-cpp'
+import { checkGbnf } from './check-gbnf.ts'
 import { jsonObjectGrammar } from './json-grammar.ts'
 import { schemaGrammar } from './schema-grammar.ts'
 import type { Schema } from './schema.ts'
@@ -96,7 +97,10 @@ void describe('grammars of schemas', () => {
     const { getLlama } = await import('node-llama-cpp')
     llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false })
   })
-  const compile = async (grammar: string): Promise<Tested> => (await llama.createGrammar({ grammar })) as unknown as Tested
+  const compile = async (grammar: string): Promise<Tested> => {
+    checkGbnf(grammar)
+    return (await llama.createGrammar({ grammar })) as unknown as Tested
+  }
 
   for (const { what, schema, takes, refuses } of cases)
     void test(`${what}: what the schema allows is taken, spaced or not, and nothing else`, async () => {
