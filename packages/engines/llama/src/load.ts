@@ -79,10 +79,11 @@ async function openGenerate(deps: LoadDeps, { pkg, options, header, model, opene
   const parts = { library, model, draft, plan, threads: threadsFor(header, options), lora, speculative: settings.speculative }
   const identity = await modelIdentity([findFile(pkg, path), ...lora.map(({ filePath }) => filePath)], { plan, lora: settings.lora })
   const state = new KeptState(identity)
-  const contexts = opened.use(new Contexts(parts, await openContext(parts, signal)))
+  const context = await openContext(parts, signal)
+  const contexts = opened.use(new Contexts(() => openContext(parts), context))
   const threads = new ThreadLimit(deps, parts.threads, (count) => (llama.maxThreads = count))
   const scrub = options.scrub === true
-  if (options.stateDirectory !== undefined && !scrub) await state.restore(contexts.slots, options.stateDirectory)
+  if (options.stateDirectory !== undefined && !scrub) await state.restore(context.slots, options.stateDirectory)
   return new GenerateModel(
     { ...deps, threads, library, llama, model, contexts, template: readTemplate(model, settings), state, scrub, plan },
     owned,

@@ -103,7 +103,8 @@ export class GenerateModel implements LoadedModel {
   }
 
   async saveState(directory: string): Promise<void> {
-    if (!this.#deps.scrub) await this.#deps.state.save(this.#deps.contexts.slots, directory)
+    const { contexts, scrub, state } = this.#deps
+    if (!scrub && contexts.slots) await state.save(contexts.slots, directory)
   }
 
   usage(): MemoryUsage {
@@ -150,8 +151,9 @@ export class GenerateModel implements LoadedModel {
   async #release(slot: Slot): Promise<void> {
     const { contexts, scrub } = this.#deps
     const { slots } = contexts
-    await slots.release(slot, scrub)
-    if (scrub && slots.isIdle) await contexts.renew()
+    await slots?.release(slot, scrub)
+    // Where it cannot be made anew this call is done all the same, and its memory given back: the next call tries again.
+    if (scrub && slots?.isIdle) await contexts.renew().catch(() => undefined)
   }
 }
 
