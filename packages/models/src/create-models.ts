@@ -82,6 +82,7 @@ export function createModels(deps: ModelsDeps, config: ModelsConfig): Models {
       rng,
       log,
       records: store.records,
+      keep: (writes) => void store.commit({ writes, sync: false }),
       stateDirectory,
       ...(deps.priorities && { priorities: deps.priorities }),
       ...(emit && { emit }),

@@ -62,7 +62,7 @@ export interface Registry {
 export interface Running {
   /** Id of the engine that would run it now, null when none here loads the format. */
   engineOf(model: InstalledModel): string | null
-  /** Kinds of the records, under the model's name, of what was set for it: they go with the model. */
+  /** Kinds of the records, under the model's name, of what was set for it and learned of it: they go with the model. */
   recordsOf(name: string): readonly string[]
   /** The model is gone. */
   forget(name: string): void

@@ -20,5 +20,6 @@ export {
 export { type StoreOptions, openStore } from './open-store.ts'
 export type { EventLog, EventWrite } from './records/event-log.ts'
 export { recordDigest } from './records/record-row.ts'
+export { LEARNED_KIND, QUOTA_KIND, unauditedKinds } from './records/unaudited.ts'
 export type { RecordDigest, Records, ScannedRecord, StoredRecord } from './records/records.ts'
 export type { Batch, Committed, RecordWrite, Store, StoreDeps } from './store.ts'

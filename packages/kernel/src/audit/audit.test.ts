@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import { ANONYMOUS } from '@soma/core'
 import { packFrame } from '@soma/spec'
+import { LEARNED_KIND } from '@soma/store'
 import { settle } from '@soma/testkit/clock'
 import { attachmentsDigest } from '../dispatch/digest.ts'
 import { TestKernel, owner } from '../test-kernel.ts'
@@ -167,6 +168,22 @@ test('a record that comes back after its deletion is named', async () => {
   kernel.store.commit({ writes: [{ action: 'put', kind: 'capability', key, value }] })
   const { problems } = await kernel.calls.call('audit.verify', {})
   assert.deepEqual(problems, [{ where: `record capability/${String(key)}`, what: 'the log says it was deleted, and it is there' }])
+})
+
+test('a record that is no authority may change outside calls, and come back after a call deleted it', async () => {
+  await using kernel = await TestKernel.create({
+    'model.alias': ({ alias }, { effects }) => {
+      effects.delete(LEARNED_KIND, alias)
+      return { alias, model: null, before: 'ocr' }
+    },
+  })
+  const keep = (): unknown => kernel.store.commit({ writes: [{ action: 'put', kind: LEARNED_KIND, key: 'ocr', value: 1 }], sync: false })
+  keep()
+  assert.deepEqual((await kernel.calls.call('audit.verify', {})).problems, [])
+  await kernel.calls.call('model.alias', { alias: 'ocr', model: null })
+  assert.equal(kernel.store.records.get(LEARNED_KIND, 'ocr'), undefined)
+  keep()
+  assert.deepEqual((await kernel.calls.call('audit.verify', {})).problems, [])
 })
 
 test('what is written while a verification goes on is not taken for a forgery', async () => {

@@ -1,8 +1,7 @@
 import { type Log, SomaError, toSomaError } from '@soma/core'
 import type { SomaEvent } from '@soma/spec'
-import type { EventWrite, RecordWrite, Store } from '@soma/store'
+import { type EventWrite, QUOTA_KIND, type RecordWrite, type Store } from '@soma/store'
 import type { Broadcast } from '../events/event-bus.ts'
-import { QUOTA_KIND } from '../capabilities/capabilities.ts'
 import type { CapabilityEntry } from '../capabilities/entry.ts'
 import type { KernelDeps } from '../deps.ts'
 import {

@@ -1,6 +1,6 @@
 import { ANONYMOUS, type CapabilityId, OWNER, type PrincipalId, SomaError, assert, randomId } from '@soma/core'
 import { type Caller, type Grant, type Need, type Right, formatGrant, rights } from '@soma/spec'
-import type { Store } from '@soma/store'
+import { QUOTA_KIND, type Store } from '@soma/store'
 import type { KernelDeps } from '../deps.ts'
 import { CAPABILITIES_MAX, DERIVATION_DEPTH_MAX } from '../limits.ts'
 import { excess } from './attenuate.ts'
@@ -9,8 +9,6 @@ import { readRecords } from './read-records.ts'
 import { type CapabilityEntry, CapabilityRecord, type NewCapability, QuotaUsage, createEntry, isExpired } from './entry.ts'
 
 export const CAPABILITY_KIND = 'capability'
-/** Usage is accounting, not authority: kept beside the capability, outside the audited effects. */
-export const QUOTA_KIND = 'quota'
 
 /** The kernel's authority: its table, and the rules by which entries come and go. */
 export class Capabilities {

@@ -12,9 +12,18 @@ export class AdaptivePlans {
     this.#clock = clock
   }
 
+  /** From before the restart. */
+  remember(habits: ReadonlyMap<string, Habits>): void {
+    for (const [model, of] of habits) this.#habits.set(model, of)
+  }
+
+  habitsOf(model: string): Habits {
+    return this.#habits.get(model) ?? noHabits
+  }
+
   /** A call came. Of every model, so that one that becomes adaptive has a past. */
   observe(model: string): void {
-    const habits = observe(this.#habits.get(model) ?? noHabits, this.#clock.now())
+    const habits = observe(this.habitsOf(model), this.#clock.now())
     this.#habits.delete(model)
     this.#habits.set(model, habits)
     const [oldest] = this.#habits.keys()
@@ -23,14 +32,14 @@ export class AdaptivePlans {
 
   /** While it is called. */
   afterCall(model: string): Plan {
-    return { keepMs: keepMsAfterCall(this.#habits.get(model) ?? noHabits), expectAt: null }
+    return { keepMs: keepMsAfterCall(this.habitsOf(model)), expectAt: null }
   }
 
   /** While it is away: when it comes back without a call, and for how long. */
   whileAway(model: string, loadMs: number): Plan {
     const now = this.#clock.now()
-    const window = nextWindow(this.#habits.get(model) ?? noHabits, now)
-    if (!window) return { keepMs: keepMsAfterCall(this.#habits.get(model) ?? noHabits), expectAt: null }
+    const window = nextWindow(this.habitsOf(model), now)
+    if (!window) return { keepMs: keepMsAfterCall(this.habitsOf(model)), expectAt: null }
     const from = Math.max(now, window.from - loadMs)
     return { keepMs: window.to - from, expectAt: this.#clock.monotonic() + from - now }
   }

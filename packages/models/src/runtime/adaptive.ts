@@ -7,7 +7,7 @@
 /** What one call that finds its model in memory is worth, in time of holding it: what an idle timeout of this length assumes, too. */
 export const CALL_WORTH_MS = 300_000
 /** Habits are those of the last so many calls. */
-const SAMPLES_MAX = 128
+export const SAMPLES_MAX = 128
 /** Fewer say nothing. */
 const SAMPLES_MIN = 3
 /** After so long a silence a call is a first one of its day. */

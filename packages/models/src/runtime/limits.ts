@@ -58,6 +58,10 @@ export const HELD_IDLE_MS = 10_000
 export const IDLE_MS = 300_000
 /** Models of which it is remembered what they take and how long they load. */
 export const KNOWN_MAX = 1_000
+/** What was learned is written so long after it changed, for all models together: losing it to a crash costs little. */
+export const KEEP_LEARNED_MS = 30_000
+/** Devices of which a record may name bytes: memory, and the accelerators of the largest machines. */
+export const DEVICES_MAX = 64
 /** Between two measurements of what a model takes. */
 export const MEASURE_PAUSE_MS = 5_000
 /** How long an engine may take to write a model's state and give its memory back, before its process is ended instead. */

@@ -1,7 +1,7 @@
 import { type Clock, type Log, type Rng, SomaError, canonicalJson } from '@soma/core'
 import { type ChildSpawner, type Pressure, type Priorities, computeThreads } from '@soma/host'
 import type { Config, HostFacts, LoadOptions, ModelPackage, ResidencySetting, SomaEvent } from '@soma/spec'
-import type { Records } from '@soma/store'
+import type { RecordWrite, Records } from '@soma/store'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { DeviceBudget } from '../selection/facts.ts'
 import { whoRuns } from '../selection/who-runs.ts'
@@ -15,11 +15,12 @@ import { foldersOf } from './engine-folders.ts'
 import { EnginePool } from './engine-pool.ts'
 import type { EngineProcess } from './engine-process.ts'
 import { History } from './history.ts'
-import { HELD_IDLE_MS, IDLE_MS, KNOWN_MAX, RETURN_RETRY_MS, SPARE_LINGER_MS, TURN_MS_MAX, URGENT_MS, USED_GAP_MS } from './limits.ts'
+import { SPARE_LINGER_MS } from './limits.ts'
+import { LearnedRecords } from './learned-records.ts'
 import { ModelLoader, type PreparedModel } from './model-loader.ts'
 import { type ChosenModel, ModelSettings, type Override, checkOwnFiles, isSameModel, withOverride } from './model-settings.ts'
+import { limitsFrom } from './residency-limits.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
-import { parseResidency } from './residency-text.ts'
 import { Residency } from './residency.ts'
 import { RestartDelays } from './restart-delays.ts'
 import { StepBack } from './step-back.ts'
@@ -35,6 +36,8 @@ export interface RuntimeDeps {
   readonly log: Log
   /** What users set for models is kept there; nothing is kept when absent. */
   readonly records?: Pick<Records, 'scan'>
+  /** Commits what was learned of models, beside all calls; it is forgotten at the end when absent. */
+  readonly keep?: (writes: readonly RecordWrite[]) => void
   /** A private folder for what models write when they are parked; they write nothing when absent. */
   readonly stateDirectory?: string
   /** How engines step back for programs of the foreground; they do not when absent. */
@@ -70,6 +73,7 @@ export class ModelHost {
   readonly loader: ModelLoader
   readonly #budgets: Budgets
   readonly #plans: AdaptivePlans
+  readonly #learned: LearnedRecords | undefined
   readonly #stepBack: StepBack | undefined
   readonly #deps: RuntimeDeps
   readonly #options: RuntimeOptions
@@ -90,6 +94,7 @@ export class ModelHost {
       started: (process) => void this.#stepBack?.started(process),
     })
     this.#plans = new AdaptivePlans(clock)
+    this.#learned = this.#createLearned()
     this.#stepBack = deps.priorities && new StepBack({ priorities: deps.priorities, processes: () => this.pool.processes, log })
     const descriptors = deps.engines.map(({ descriptor }) => descriptor)
     this.choice = new EngineChoice(descriptors, hostFacts)
@@ -105,11 +110,17 @@ export class ModelHost {
   /** Reads what users set, and brings in what is to stay in memory. */
   start(): void {
     if (this.#deps.records) this.settings.read(this.#deps.records, this.#deps.log)
+    if (this.#learned) this.#plans.remember(this.#learned.read())
     this.residency.refreshLimits()
-    for (const [model, setting] of this.settings.residency()) if (this.#find(model)) this.#applyResidency(model, setting)
+    for (const [model, setting] of this.settings.residency()) {
+      if (!this.#find(model)) continue
+      this.#recall(model)
+      this.#applyResidency(model, setting)
+    }
   }
 
   async stop(): Promise<void> {
+    this.#learned?.flush()
     await this.residency.stop()
     await this.pool.stop()
   }
@@ -145,6 +156,7 @@ export class ModelHost {
   /** A model that was replaced since it was loaded: calls from now on wait for its new package. */
   dropStale(model: InstalledModel): void {
     const { name } = model
+    this.#recall(name)
     const process = this.residency.processOf(name)
     const loaded = process && this.#loadedFrom.get(process)
     if (!loaded || isSameModel(loaded, this.chosen(model))) return
@@ -193,6 +205,7 @@ export class ModelHost {
     this.settings.forget(name)
     this.history.forget(name)
     this.#plans.forget(name)
+    this.#learned?.forget(name)
     this.residency.post({ type: 'forget', model: name })
     this.residency.post({ type: 'set', model: name, setting: null })
   }
@@ -211,6 +224,7 @@ export class ModelHost {
   /** A call of the model came. */
   arrived(model: string): void {
     this.#plans.observe(model)
+    this.#learned?.changed(model)
     if (this.residencyOf(model).mode === 'adaptive') this.residency.post({ type: 'plan', model, plan: this.#plans.afterCall(model) })
   }
 
@@ -231,6 +245,37 @@ export class ModelHost {
     this.residency.post({ type: 'foreground', isOn })
     if (isOn) this.pool.dropSpares()
     await this.#stepBack?.set(isOn)
+  }
+
+  /** Whether a record of what was learned of the model goes with it. */
+  hasLearned(name: string): boolean {
+    return this.#learned?.has(name) === true
+  }
+
+  #createLearned(): LearnedRecords | undefined {
+    const { clock, log, records, keep } = this.#deps
+    if (!records || !keep) return undefined
+    return new LearnedRecords({
+      clock,
+      log,
+      records,
+      keep,
+      identityOf: (name) => this.#identityNow(name),
+      knownOf: (name) => this.residency.state.known.get(name),
+      habitsOf: (name) => this.#plans.habitsOf(name),
+    })
+  }
+
+  #identityNow(name: string): string | undefined {
+    const model = this.#find(name)
+    const engine = model && this.engineOf(model)
+    return model && typeof engine === 'string' && this.pool.has(engine) ? this.identityOf(model) : undefined
+  }
+
+  /** What was learned of it before the restart. */
+  #recall(model: string): void {
+    const known = this.#learned?.take(model)
+    if (known) this.residency.post({ type: 'remember', model, known })
   }
 
   #planReturn(model: string): void {
@@ -267,6 +312,7 @@ export class ModelHost {
         doors.refused(name, error)
       },
       loaded: (name, loadMs, isWarm) => {
+        this.#learned?.changed(name)
         this.history.note(name, 'loaded', isWarm ? `Into its warm process, in ${Math.round(loadMs)} ms.` : `In ${Math.round(loadMs)} ms.`)
         this.#happened('model.loaded', name, { loadMs: Math.round(loadMs) })
       },
@@ -320,20 +366,6 @@ export class ModelHost {
   #happened(event: string, model: string, data: SomaEvent['data']): void {
     this.#deps.log.info(event, { model, ...data })
     this.#deps.emit?.({ name: event, resource: `model/${model}`, data })
-  }
-}
-
-function limitsFrom({ collateMs, residency }: RuntimeOptions): ResidencyLimits {
-  return {
-    collateMs,
-    urgentMs: URGENT_MS,
-    gapMs: Math.min(USED_GAP_MS, collateMs),
-    turnMsMax: TURN_MS_MAX,
-    retryMs: RETURN_RETRY_MS,
-    heldIdleMs: HELD_IDLE_MS,
-    idleMs: IDLE_MS,
-    fallback: { ...parseResidency(residency), pinned: false },
-    knownMax: KNOWN_MAX,
   }
 }
 

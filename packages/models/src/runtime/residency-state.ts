@@ -120,6 +120,8 @@ export type ResidencyEvent =
   | { readonly type: 'unload'; readonly model: string }
   /** The package or its settings changed: what was learned is void. */
   | { readonly type: 'forget'; readonly model: string }
+  /** Learned before a restart; what was learned since counts more. */
+  | { readonly type: 'remember'; readonly model: string; readonly known: Known }
   | { readonly type: 'set'; readonly model: string; readonly setting: ResidencySetting | null }
   | { readonly type: 'plan'; readonly model: string; readonly plan: Plan }
   | { readonly type: 'limits'; readonly limits: Bytes }
@@ -202,4 +204,18 @@ export function without<Value>(map: ReadonlyMap<string, Value>, key: string): Re
   const rest = new Map(map)
   rest.delete(key)
   return rest
+}
+
+/** The map with a newest entry; without its oldest where there would be more than `sizeMax`. */
+export function withNewest<Value>(
+  map: ReadonlyMap<string, Value>,
+  [key, value]: readonly [string, Value],
+  sizeMax: number,
+): ReadonlyMap<string, Value> {
+  const next = new Map(map)
+  next.delete(key)
+  next.set(key, value)
+  const [oldest] = next.keys()
+  if (next.size > sizeMax && oldest !== undefined) next.delete(oldest)
+  return next
 }

@@ -2,6 +2,7 @@ import { type Bytes, excess, isNothing, larger, minus, moreThanFree, nothing, ov
 import { Books, type OpenClaim, openClaims } from './claims.ts'
 import { leavesAt, returnsAt } from './leave-times.ts'
 import {
+  type Known,
   type Leaving,
   type Place,
   type RefuseReason,
@@ -13,6 +14,7 @@ import {
   isIdle,
   newPlace,
   settingOf,
+  withNewest,
   without,
 } from './residency-state.ts'
 import { chooseVictims, leavesFor } from './victims.ts'
@@ -86,6 +88,8 @@ class Step {
         return this.#unloadAsked(event.model)
       case 'forget':
         return this.#change({ known: without(this.#state.known, event.model), retryAt: without(this.#state.retryAt, event.model) })
+      case 'remember':
+        return this.#state.known.has(event.model) ? undefined : this.#know(event.model, event.known)
       case 'set':
         return this.#set(event)
       case 'plan':
@@ -266,12 +270,11 @@ class Step {
 
   #learn(model: string, bytes: Bytes, loadMs?: number): void {
     const before = this.#state.known.get(model)
-    const known = new Map(this.#state.known)
-    known.delete(model)
-    known.set(model, { needs: larger(before?.needs ?? nothing, bytes), loadMs: loadMs ?? before?.loadMs ?? 0 })
-    const [oldest] = known.keys()
-    if (known.size > this.#limits.knownMax && oldest !== undefined) known.delete(oldest)
-    this.#change({ known })
+    this.#know(model, { needs: larger(before?.needs ?? nothing, bytes), loadMs: loadMs ?? before?.loadMs ?? 0 })
+  }
+
+  #know(model: string, what: Known): void {
+    this.#change({ known: withNewest(this.#state.known, [model, what], this.#limits.knownMax) })
   }
 
   #parked(event: Of<'parked'>): void {

@@ -22,6 +22,7 @@ import {
   type TranscribeRequest,
   type TranscribeResult,
 } from '@soma/spec'
+import { LEARNED_KIND } from '@soma/store'
 import type { InstalledModel, Running } from '../ports.ts'
 import type { SmiEvent, SmiOutput } from './engine-connection.ts'
 import type { TakeOptions } from './engine-pool.ts'
@@ -215,7 +216,8 @@ export class Runtime implements Running {
   }
 
   recordsOf(name: string): string[] {
-    return [RESIDENCY_KIND, SETTINGS_KIND].filter((kind) => this.host.settings.has(kind, name))
+    const kinds = [RESIDENCY_KIND, SETTINGS_KIND].filter((kind) => this.host.settings.has(kind, name))
+    return this.host.hasLearned(name) ? [...kinds, LEARNED_KIND] : kinds
   }
 
   forget(name: string): void {

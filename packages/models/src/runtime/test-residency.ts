@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ResidencySetting } from '@soma/spec'
 import type { Simulation } from '@soma/testkit/simulate'
-import { type Bytes, excess, isNothing, total } from './budget.ts'
+import { type Bytes, excess, isNothing, larger, total } from './budget.ts'
 import { type ResidencyEffect, type ResidencyEvent, type ResidencyLimits, type ResidencyState, emptyResidency } from './residency-state.ts'
 import { nextTickAt } from './leave-times.ts'
 import { stepResidency } from './residency-step.ts'
@@ -262,6 +262,11 @@ export function randomEvent(world: ResidencyWorld, simulation: Simulation): void
     when(world.in('parked'), (model) => world.crash(model))
     when(models, (model) => world.post({ type: 'unload', model }))
     when(models, (model) => world.post({ type: 'forget', model }))
+    // Learned before a restart, of a model that is as large, or was larger then.
+    when(models, (model) => {
+      const needs = chance(0.7) ? (world.sizes[model] ?? {}) : { memory: 1 + integer(12), 'cuda:0': integer(7) }
+      world.post({ type: 'remember', model, known: { needs: larger(needs, world.sizes[model] ?? {}), loadMs: integer(5000) } })
+    })
     when(models, (model) => world.set(model, { mode: pick(['dynamic', 'persistent', 'timeout', 'swap', 'adaptive']), pinned: chance(0.2) }))
     when(models, (model) =>
       world.post({ type: 'plan', model, plan: { keepMs: integer(5000), expectAt: chance(0.5) ? world.now + integer(5000) : null } }),

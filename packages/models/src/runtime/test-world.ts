@@ -18,6 +18,7 @@ import {
 import { descriptor as echo } from '@soma/engine-echo'
 import { createChildSpawner, systemClock } from '@soma/host'
 import { type CallContext, type EngineDescriptor, type HostFacts, type ModelPackage, type Tensor, encodeValues } from '@soma/spec'
+import { LEARNED_KIND } from '@soma/store'
 import { layOut } from '@soma/testkit/engine'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { EngineEntry } from './engine-connection.ts'
@@ -64,6 +65,8 @@ export interface WorldOptions extends Partial<RuntimeOptions> {
   readonly memoryAvailableBytes?: number
   readonly priorities?: RuntimeDeps['priorities']
   readonly accelerators?: HostFacts['accelerators']
+  /** Of an earlier world: what it kept is known to this one. */
+  readonly kept?: Map<string, unknown>
 }
 
 /** A runtime with real engine processes and a registry of echo models. */
@@ -98,6 +101,7 @@ export class World implements AsyncDisposable {
         rng: createSeededRng(1),
         log,
         ...(options.priorities && { priorities: options.priorities }),
+        ...(options.kept && keepIn(options.kept)),
         emit: ({ name, resource }) => this.events.push(`${name} ${resource}`),
       },
       {
@@ -170,6 +174,16 @@ export class World implements AsyncDisposable {
         await laidOut[Symbol.asyncDispose]()
       },
     }
+  }
+}
+
+/** Records by their keys, of the one kind that is written so. */
+function keepIn(kept: Map<string, unknown>): Required<Pick<RuntimeDeps, 'records' | 'keep'>> {
+  return {
+    records: { scan: (kind) => (kind === LEARNED_KIND ? [...kept].map(([key, value]) => ({ key, value, digest: '' })) : []) },
+    keep: (writes) => {
+      for (const write of writes) if (write.action === 'put') kept.set(write.key, structuredClone(write.value))
+    },
   }
 }
 
