@@ -16,6 +16,8 @@ import { DISK_RESERVE_BYTES } from '../install/limits.ts'
 import type { InstalledModel, Registry } from '../ports.ts'
 import type { TakeOptions } from '../runtime/engine-pool.ts'
 import type { EngineProcess } from '../runtime/engine-process.ts'
+import { checkFiles } from '../runtime/check-files.ts'
+import { checkOwnFiles } from '../runtime/model-settings.ts'
 import { denied } from '../versions/may-follow.ts'
 import { type Watched, watch } from '../watched.ts'
 import { converterFor } from './converter.ts'
@@ -29,6 +31,10 @@ export interface ConvertDeps {
   readonly runtime: {
     /** A process without a model; whoever takes it ends it. */
     borrow(engine: string, options: TakeOptions): Promise<EngineProcess>
+    /** Id of the engine that runs the model; null when none here does. */
+    engineOf(model: InstalledModel): string | null
+    /** What that engine is told of the model: its package’s settings, under what the user chose. */
+    readonly host: { settingsFor(model: InstalledModel, engine: string): Readonly<Record<string, unknown>> }
   }
   readonly engines: () => readonly EngineDescriptor[]
   readonly freeBytes: () => Promise<number>
@@ -68,13 +74,16 @@ async function convert(deps: ConvertDeps, input: Input, { ctx, watched }: Runnin
   const model = deps.registry.get(input.model)
   const name = input.name ?? `${model.name}-${input.to}`
   checkName(deps, name, ctx)
-  const engine = converterFor(deps.engines(), model, input.to)
+  const engine = converterFor(deps.engines(), { ...model, engine: deps.runtime.engineOf(model) }, input.to)
+  checkOwnFiles(engine, model)
+  checkFiles(engine, input.settings, ctx)
+  const settings = { ...deps.runtime.host.settingsFor(model, engine.id), ...input.settings }
   await checkSpace(deps, model)
   await using folder = await DraftFolder.create(deps.store, deps.rng)
-  const { files: paths, notes } = await write(deps, { model, engine, input, folder }, watched)
+  const { files: paths, notes } = await write(deps, { model, engine, to: input.to, settings, folder }, watched)
   const files = await folder.written(paths, engine.id)
   throwIfAborted(watched.signal)
-  await install(deps, { model, name, files, to: input.to, settings: input.settings }, { ctx, watched })
+  await install(deps, { model, name, files, to: input.to, settings }, { ctx, watched })
   return { name, files: files.map(({ path, sizeBytes }) => ({ path, sizeBytes })), notes }
 }
 
@@ -101,19 +110,23 @@ async function checkSpace({ freeBytes }: ConvertDeps, model: InstalledModel): Pr
 interface Job {
   readonly model: InstalledModel
   readonly engine: EngineDescriptor
-  readonly input: Input
+  readonly to: string
+  readonly settings: Readonly<Record<string, unknown>>
   readonly folder: DraftFolder
 }
 
 /** In a process that is ended after it: it holds the model, and can be stopped in mid-work no other way. */
-async function write(deps: ConvertDeps, { model, engine, input, folder }: Job, { signal, report }: Watched<Event>): Promise<ConvertResult> {
+async function write(
+  deps: ConvertDeps,
+  { model, engine, to, settings, folder }: Job,
+  { signal, report }: Watched<Event>,
+): Promise<ConvertResult> {
   await using pkg = await deps.registry.open(model)
   report({ stage: `starting the ${engine.id} engine` })
   const folders = { readOnly: [pkg.directory], writable: [folder.path] }
   const process = await deps.runtime.borrow(engine.id, { signal, folders })
   try {
-    const settings = { ...model.settings, ...input.settings }
-    const steps = process.stream('convert', { package: bare(pkg), to: input.to, directory: folder.path, settings }, { signal })
+    const steps = process.stream('convert', { package: bare(pkg), to, directory: folder.path, settings }, { signal })
     for (;;) {
       const step = await steps.next()
       if (step.done) return step.value
@@ -132,7 +145,7 @@ interface Converted {
   readonly model: InstalledModel
   readonly name: string
   readonly to: string
-  readonly settings: Input['settings']
+  readonly settings: Readonly<Record<string, unknown>>
   readonly files: readonly WrittenFile[]
 }
 

@@ -70,6 +70,23 @@ test('what an engine writes becomes a model of its own, with what is known of th
   assert.deepEqual(await readdir(join(machine.store.directory, 'run', 'drafts')), [])
 })
 
+test('the settings of soma model configure count where the engine that they were chosen for converts', async () => {
+  await using machine = await machineThat(`
+    yield { stage: JSON.stringify(request.settings) }
+    write('model.onnx')
+    return { files: ['model.onnx'], notes: [] }
+  `)
+  const told = async (name: string, settings: Record<string, unknown> = {}): Promise<string | undefined> => {
+    const { events } = await machine.run('model.convert', { model: 'a', to: 'onnx', name, settings })
+    return events[1]?.stage
+  }
+  await machine.calls.call('model.configure', { model: 'a', settings: { residentBytes: 5_000_000 } })
+  assert.equal(await told('by-another'), '{}')
+  await machine.calls.call('model.configure', { model: 'a', engine: 'converter', settings: { opset: 16, dtype: 'float16' } })
+  assert.equal(await told('by-its-own'), '{"opset":16,"dtype":"float16"}')
+  assert.equal(await told('said-again', { opset: 17 }), '{"opset":17,"dtype":"float16"}')
+})
+
 test('a conversion that fails, and an engine that crashes in it, leave nothing behind', async () => {
   const ends = [
     [`write('model.onnx'); throw new Error('it broke')`, 'engine/failed'],
@@ -122,7 +139,7 @@ test('a full disk is noticed before anything runs', async () => {
     store: { directory: '/nowhere' },
     registry: { get: () => model, find: () => undefined, open: never },
     installer: { perform: never },
-    runtime: { borrow: never },
+    runtime: { borrow: never, engineOf: () => 'echo', host: { settingsFor: () => ({}) } },
     engines: () => [{ ...echoEngine.descriptor, ...converts }],
     freeBytes: async () => 10_000,
     rng: createSeededRng(1),

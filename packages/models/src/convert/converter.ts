@@ -4,9 +4,14 @@ import type { InstalledModel } from '../ports.ts'
 
 /**
  * The engine that writes a model in another format: the one that runs it, where it can.
+ * @param model its engine is the one that runs it here, whatever its package names.
  * @throws {SomaError} `model/unsupported` naming what can be had.
  */
-export function converterFor(engines: readonly EngineDescriptor[], model: InstalledModel, to: string): EngineDescriptor {
+export function converterFor(
+  engines: readonly EngineDescriptor[],
+  model: Pick<InstalledModel, 'name' | 'format' | 'engine'>,
+  to: string,
+): EngineDescriptor {
   const able = engines.filter(({ formats, converts = [] }) => formats.includes(model.format) && converts.length > 0)
   const fit = able.filter(({ converts = [] }) => converts.includes(to))
   const chosen = fit.find(({ id }) => id === model.engine) ?? fit[0]

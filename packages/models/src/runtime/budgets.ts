@@ -32,8 +32,15 @@ export class Budgets {
     return { memory: this.#memory(facts), ...Object.fromEntries(this.#accelerators) }
   }
 
+  /** What models may take when nothing else runs here. */
+  most(): Bytes {
+    const { memoryBytes, accelerators = [] } = this.#hostFacts()
+    const own = accelerators.flatMap(({ id, unified, memoryBytes: bytes }) => (unified || bytes === null ? [] : [[id, bytes] as const]))
+    return { memory: this.#memory({ memoryBytes, memoryAvailableBytes: memoryBytes }), ...Object.fromEntries(own) }
+  }
+
   /** What others leave, which includes what is ours already. */
-  #memory({ memoryBytes, memoryAvailableBytes }: HostFacts): number {
+  #memory({ memoryBytes, memoryAvailableBytes }: Pick<HostFacts, 'memoryBytes' | 'memoryAvailableBytes'>): number {
     const { memoryBytesMax, memoryReserveBytes = reserveOf(memoryBytes) } = this.#options
     const left = Math.max(0, Math.min(memoryBytes, memoryAvailableBytes + this.#heldBytes()) - memoryReserveBytes)
     return Math.floor(memoryBytesMax > 0 ? Math.min(left, memoryBytesMax) : left)

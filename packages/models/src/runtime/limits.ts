@@ -56,6 +56,8 @@ export const RETURN_RETRY_MS = 60_000
 export const HELD_IDLE_MS = 10_000
 /** Idle time after which a model leaves where its setting names none. */
 export const IDLE_MS = 300_000
+/** Memory that other programs hold may come back, and a pinned model be unpinned: whoever was refused for it may ask again after this. */
+export const SHORT_RETRY_MS = { programs: 15_000, pinned: 60_000 } as const
 /** Models of which it is remembered what they take and how long they load. */
 export const KNOWN_MAX = 1_000
 /** What was learned is written so long after it changed, for all models together: losing it to a crash costs little. */

@@ -18,7 +18,7 @@ import { History } from './history.ts'
 import { SPARE_LINGER_MS } from './limits.ts'
 import { LearnedRecords } from './learned-records.ts'
 import { ModelLoader, type PreparedModel } from './model-loader.ts'
-import { type ChosenModel, ModelSettings, type Override, checkOwnFiles, isSameModel, withOverride } from './model-settings.ts'
+import { type ChosenModel, ModelSettings, type Override, checkOwnFiles, isSameModel, noOverride, withOverride } from './model-settings.ts'
 import { limitsFrom } from './residency-limits.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
 import { Residency } from './residency.ts'
@@ -134,6 +134,12 @@ export class ModelHost {
     const engine = this.engineOf(model)
     if (engine === null || !this.pool.has(engine)) throw this.#unsupported(model, engine)
     return withOverride(model, engine, this.settings.override(model.name))
+  }
+
+  /** What an engine is told of a model: what the package says, and what the user chose for the engine that runs it. */
+  settingsFor(model: InstalledModel, engine: string): ChosenModel['settings'] {
+    const override = this.settings.override(model.name)
+    return withOverride(model, engine, this.engineOf(model) === engine ? override : noOverride).settings
   }
 
   /** Changes with the package, its engine, device and settings. */
@@ -294,6 +300,7 @@ export class ModelHost {
     return {
       clock: this.#deps.clock,
       limits: () => this.#budgets.limits(),
+      most: () => this.#budgets.most(),
       prepare: (name, waits) => this.#prepare(name, waits),
       load: async (name, prepared, waits) => {
         const ready = prepared ?? (await this.#prepare(name, waits))

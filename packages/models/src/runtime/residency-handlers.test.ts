@@ -131,6 +131,23 @@ describe('model.configure', () => {
     assert.throws(() => configure({ model: 'a', settings: { residentBytes: 'much' } }, committing()), { code: 'config/invalid' })
   })
 
+  it('checks settings against the engine that would run the model, and refuses them where none would', async () => {
+    const options = [{ name: 'residentBytes', type: 'integer' as const, description: '' }]
+    const known = { ...echoEngine, descriptor: { ...echoEngine.descriptor, options } }
+    await using world = await World.create({ a: { engine: null } }, { engines: [known] })
+    const { 'model.configure': configure } = createResidencyHandlers(world.runtime)
+    assert.throws(() => configure({ model: 'a', settings: { size: 3 } }, committing()), { code: 'config/invalid', message: /"size"/ })
+    assert.deepEqual((await configure({ model: 'a', settings: { residentBytes: 9 } }, committing())).settings, { residentBytes: 9 })
+    const elsewhere = { ...echoEngine, descriptor: { ...echoEngine.descriptor, formats: ['gguf'] } }
+    await using orphan = await World.create({ a: { engine: null } }, { engines: [elsewhere] })
+    const { 'model.configure': store } = createResidencyHandlers(orphan.runtime)
+    assert.throws(() => store({ model: 'a', settings: { lora: '/etc/passwd' } }, committing()), {
+      code: 'model/unsupported',
+      message: /nobody knows its setting "lora"/,
+    })
+    assert.deepEqual((await store({ model: 'a', settings: { lora: null } }, committing())).settings, {})
+  })
+
   it('lets files of this machine be named by those alone who may read files', async () => {
     const options = [
       { name: 'lora', type: 'strings' as const, files: true, description: '' },

@@ -1,18 +1,11 @@
 import { SomaError } from '@soma/core'
-import {
-  type CallContext,
-  type CallOutput,
-  type EngineDescriptor,
-  type Handlers,
-  type ResidencySetting,
-  type ValidInput,
-  readFiles,
-} from '@soma/spec'
+import { type CallContext, type CallOutput, type EngineDescriptor, type Handlers, type ResidencySetting, type ValidInput } from '@soma/spec'
 import type { InstalledModel } from '../ports.ts'
-import { denied, modelToChange } from '../versions/may-follow.ts'
+import { modelToChange } from '../versions/may-follow.ts'
+import { checkFiles } from './check-files.ts'
 import { explainModel } from './explain.ts'
 import type { NameOf } from './history.ts'
-import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings, settingsNamingFiles } from './model-settings.ts'
+import { type Override, RESIDENCY_KIND, SETTINGS_KIND, checkSettings } from './model-settings.ts'
 import { residencyText } from './residency-text.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -92,6 +85,15 @@ function nextOverride(
 /** @returns the engine that the settings are for, when there is one. */
 function checkOverride({ host }: Runtime, model: InstalledModel, next: Override): EngineDescriptor | undefined {
   const engine = next.engine ?? host.choice.of(model)
+  const [setting] = Object.keys(next.settings)
+  if (engine === null && setting !== undefined)
+    throw new SomaError(
+      'model/unsupported',
+      `no engine here runs ${model.name} (${model.format}), so nobody knows its setting "${setting}"`,
+      {
+        details: { model: model.name, format: model.format, setting },
+      },
+    )
   if (engine === null) return undefined
   const { descriptor } = host.pool.status(engine).entry
   if (!descriptor.formats.includes(model.format))
@@ -104,11 +106,4 @@ function checkOverride({ host }: Runtime, model: InstalledModel, next: Override)
     )
   checkSettings(descriptor, next.settings)
   return descriptor
-}
-
-/** Choosing how a model is loaded is not choosing which files of this machine are read for it. */
-function checkFiles(engine: EngineDescriptor, settings: Override['settings'], ctx: CallContext): void {
-  const [setting] = settingsNamingFiles(engine, settings)
-  if (setting !== undefined && !ctx.allows(readFiles.resource, readFiles.right))
-    throw denied(ctx, readFiles, `naming a file of this machine as the setting ${setting}`)
 }

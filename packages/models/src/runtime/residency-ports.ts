@@ -32,6 +32,8 @@ export interface ResidencyDeps<Process extends HoldsModel, Ready extends Prepare
   readonly clock: Clock
   /** What models may take now, by device. */
   limits(): Bytes
+  /** What they may take when nothing else runs on the machine. */
+  most(): Bytes
   prepare(model: string, waits: Waits): Promise<Ready>
   /** Takes over what was prepared, if anything. Rejects only when nothing of the model is in memory any more. */
   load(model: string, prepared: Ready | undefined, waits: Waits): Promise<LoadedModel<Process>>

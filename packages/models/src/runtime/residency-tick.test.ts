@@ -42,6 +42,7 @@ it('a moment that passes between a step and the planning of the next is not forg
     {
       clock: time.clock,
       limits: () => ({ memory: 8 }),
+      most: () => ({ memory: 8 }),
       prepare: async () => ({ bytes: { memory: 5 }, async [Symbol.asyncDispose]() {} }),
       load: async () => ({ process: gone(), bytes: { memory: 5 }, seats: 1 }),
       reload: async (_model, process) => ({ process, bytes: { memory: 5 }, seats: 1 }),

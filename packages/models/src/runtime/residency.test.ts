@@ -81,7 +81,7 @@ describe('models in memory', () => {
     const { message, details, retryable } = await refused(world.runtime.infer('huge', { inputs: [] }, never), 'resource/exhausted')
     assert.match(message, /3000 MiB of memory.*1920 MiB/)
     const numbers = { neededBytes: 3000 * MEBIBYTE, budgetBytes: 1920 * MEBIBYTE }
-    assert.deepEqual(details, { model: 'huge', device: 'memory', ...numbers, smaller: [], resource: 'memory' })
+    assert.deepEqual(details, { model: 'huge', device: 'memory', ...numbers, smaller: [], resource: 'memory', retryAfterMs: 15_000 })
     assert.ok(retryable)
     assert.equal(world.openPackages, 0)
   })

@@ -275,7 +275,8 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
   #refuse(effect: Extract<ResidencyEffect, { type: 'refuse' }>): void {
     const { model, reason } = effect
     const stay = [...this.#stays.values()].findLast((one) => one.model === model)
-    const error = (reason === 'load' && this.#errors.get(model)) || cannotFit(model, { ...effect, smaller: stay?.smaller })
+    const error =
+      (reason === 'load' && this.#errors.get(model)) || cannotFit(model, { ...effect, most: this.#deps.most(), smaller: stay?.smaller })
     // Its estimate is all there was of it.
     if (stay && !stay.process) this.#stays.delete(stay.instance)
     this.#demands.clear(model)

@@ -14,7 +14,7 @@ interface Call {
 }
 
 const models = ['a', 'b', 'c']
-const principals = ['owner', 'token:1', 'token:2']
+const principals = ['owner', 'token:1', 'token:2', 'token:3']
 
 /** Callers and engines around the state machine, and what must never happen. */
 class SchedulerWorld {
@@ -97,6 +97,7 @@ class SchedulerWorld {
     assert.equal(state.running, this.running.size)
     assert.equal(state.waiting, this.waiting.size)
     assert.ok(this.waiting.size <= limits.queuedMax)
+    assert.ok(state.ahead.size <= limits.sharesMax && state.costs.size <= limits.costsMax, 'it remembers more than it may')
     for (const model of models) {
       const waiting = of(this.waiting.values(), model)
       const free = (this.seats.get(model) ?? 0) - of(this.running.values(), model).length
@@ -190,6 +191,15 @@ describe('the scheduler', () => {
     }
     const ratio = (served['owner'] ?? 0) / (served['token:1'] ?? 1)
     assert.ok(ratio > 0.9 && ratio < 1.1, `run time was shared ${JSON.stringify(served)}`)
+  })
+
+  it('remembers a bounded number of callers, those longest who had most', () => {
+    const world = new SchedulerWorld({ queueMax: 1000, queuedMax: 1000, sharesMax: 16, runningMax: 1000 })
+    world.open('a', 1000)
+    for (let count = 0; count < 3; count++) world.arrive('a', 'greedy', 2)
+    for (let caller = 0; caller < 200; caller++) world.arrive('a', `token:${caller}`, 2)
+    assert.ok(world.state.ahead.size <= 16)
+    assert.ok((world.state.ahead.get('2 greedy') ?? 0) >= 300)
   })
 
   it('takes the more urgent call first, and one that has waited long before it', () => {

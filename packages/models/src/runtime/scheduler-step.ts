@@ -44,6 +44,13 @@ export function nextWaitEndsAt({ lines }: SchedulerState, { waitMsMax }: Schedul
 
 type Of<Type extends SchedulerEvent['type']> = Extract<SchedulerEvent, { type: Type }>
 
+/** Who is behind loses nothing, and of the others those who are least ahead: with some room, so that it is not done for each call. */
+function furthestAhead(ahead: ReadonlyMap<string, number>, virtual: number, sharesMax: number): Array<readonly [string, number]> {
+  const still = [...ahead].filter(([, time]) => time > virtual)
+  const keep = Math.floor(sharesMax * (1 - SHARE_LEFT))
+  return still.length < sharesMax ? still : still.sort(([, a], [, b]) => b - a).slice(0, keep)
+}
+
 /** The working copy of one step. */
 class Step {
   readonly effects: SchedulerEffect[] = []
@@ -146,9 +153,10 @@ class Step {
 
   #charge(principal: string, level: number, at: number): void {
     const { ahead: before, virtual } = this.#state
-    const isLarge = before.size >= this.#limits.sharesMax
-    const ahead = new Map(isLarge ? [...before].filter(([, time]) => time > virtual) : before)
-    this.#change({ ahead: ahead.set(shareKey(principal, level), at) })
+    const { sharesMax } = this.#limits
+    const key = shareKey(principal, level)
+    const isFull = before.size >= sharesMax && !before.has(key)
+    this.#change({ ahead: new Map(isFull ? furthestAhead(before, virtual, sharesMax) : before).set(key, at) })
   }
 
   #learn(model: string, cost: number): void {
