@@ -1,6 +1,6 @@
 // Every command in the docs is run, in order, against a real daemon: docs that no longer work fail here.
 import assert from 'node:assert/strict'
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { promisify } from 'node:util'
-import { commandsOf, runCommands } from './documents.ts'
+import { commandsOf, runCommands, stopDaemon } from './documents.ts'
 
 const root = join(import.meta.dirname, '..')
 const run = promisify(execFile)
@@ -49,7 +49,7 @@ test('the README’s commands work as they are written', async () => {
       if (document === 'README.md') assert.match(stdout, /HARBOUR STREET GROCERS/, 'the receipt was read')
     }
   } finally {
-    spawnSync(join(bin, 'soma'), ['stop'], { env })
+    stopDaemon(join(bin, 'soma'), env)
     await rm(home, { recursive: true, force: true })
   }
 })

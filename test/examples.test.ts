@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { commandsOf, runCommands } from './documents.ts'
+import { commandsOf, runCommands, stopDaemon } from './documents.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -130,7 +130,7 @@ async function homeOf(
   t.after(async () => {
     // Examples may start a second one.
     for (const home of ['soma', 'second'])
-      if (existsSync(join(cwd, home))) spawnSync(join(bin, 'soma'), ['--home', join(cwd, home), 'stop'], { env })
+      if (existsSync(join(cwd, home))) stopDaemon(join(bin, 'soma'), { ...env, SOMA_HOME: join(cwd, home) })
     await rm(cwd, { recursive: true, force: true })
   })
   return { cwd, env }

@@ -1,6 +1,5 @@
 // Every command of the guide is run, against a real daemon and hubs on loopback.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { globSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
@@ -8,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
 import { arithmeticModel } from '@soma/testkit/onnx'
-import { commandsOf, runCommands } from './documents.ts'
+import { commandsOf, runCommands, stopDaemon } from './documents.ts'
 import { startHubs } from './hubs.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -40,7 +39,7 @@ for (const { document, before, shows } of scenarios)
     await writeFile(join(home, 'my-model', 'model.onnx'), arithmeticModel())
     await makeLfsClone(join(home, 'my-clone'), arithmeticModel())
     t.after(async () => {
-      spawnSync(join(bin, 'soma'), ['stop'], { env })
+      stopDaemon(join(bin, 'soma'), env)
       await rm(home, { recursive: true, force: true })
     })
     const { stdout } = await runCommands([...before, ...commandsOf(root, document).map(ownWords)], { title: document, cwd: home, env })

@@ -1,12 +1,14 @@
 // Mixed load on a real daemon whose engines are killed at random: what was accepted must be answered, and rightly.
 import assert from 'node:assert/strict'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { type ErrorCode, type Rng, type SomaError, createSeededRng, isSomaError, randomInteger } from '@soma/core'
 import type { Soma } from '@soma/sdk'
 import { type Priority, decodeValues, encodeValues } from '@soma/spec'
 import { arithmeticModel } from '@soma/testkit/onnx'
+import { type Recorded, recorded, tinyLlmFolder } from '@soma/testkit/tiny-llm'
 import { until } from './attack.ts'
 import { TestDaemon } from './daemon.ts'
 
@@ -37,28 +39,17 @@ const priorities: readonly Priority[] = ['realtime', 'interactive', 'normal', 'b
 /** No call may take longer, however often its engine is killed. */
 const CALL_MS_MAX = 240_000
 
-interface Golden {
-  readonly name: string
-  readonly messages: ReadonlyArray<{ readonly role: 'user'; readonly content: string }>
-  readonly answer: string
-}
-
-const tinyLlm = join(import.meta.dirname, '../../tools/tiny-llm')
-
 /** Runs the load and the kills, then checks that everything still works. @throws an assertion that names the seed. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   await using daemon = await TestDaemon.start()
   await using soma = await daemon.connect()
-  const world = new ChaosWorld(daemon, soma, options, await shortAnswers())
+  const world = new ChaosWorld(daemon, soma, options)
   await world.install()
   return await world.run()
 }
 
 /** Those of one turn and a short answer, so that many fit into a run. */
-async function shortAnswers(): Promise<readonly Golden[]> {
-  const all = JSON.parse(await readFile(join(tinyLlm, 'golden.json'), 'utf8')) as Golden[]
-  return all.filter(({ messages, answer }) => messages.length === 1 && answer.length < 60)
-}
+const shortAnswers = recorded.filter(({ messages, answer }) => messages.length === 1 && answer.length < 60)
 
 /** How far one call has come. */
 interface Progress {
@@ -80,7 +71,7 @@ class ChaosWorld {
   readonly #killedAt: number[] = []
   #isOn = true
 
-  constructor(daemon: TestDaemon, soma: Soma, options: ChaosOptions, golden: readonly Golden[]) {
+  constructor(daemon: TestDaemon, soma: Soma, options: ChaosOptions) {
     this.#daemon = daemon
     this.#soma = soma
     this.#options = options
@@ -88,7 +79,7 @@ class ChaosWorld {
     this.#acts = [
       async (urgency, signal) => await this.#echo(urgency, signal),
       async (urgency, signal) => await this.#add(urgency, signal),
-      async (...how) => await this.#ask(golden[randomInteger(this.#rng, golden.length)] as Golden, ...how),
+      async (...how) => await this.#ask(shortAnswers[randomInteger(this.#rng, shortAnswers.length)] as Recorded, ...how),
     ]
   }
 
@@ -97,7 +88,11 @@ class ChaosWorld {
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, 'model.echo'), '{"infer": {"delayMs": 5}}')
     await writeFile(join(folder, 'sum.onnx'), arithmeticModel())
-    const models = { echo: join(folder, 'model.echo'), sum: join(folder, 'sum.onnx'), tiny: join(tinyLlm, 'model', 'tiny-llm.gguf') }
+    const models = {
+      echo: join(folder, 'model.echo'),
+      sum: join(folder, 'sum.onnx'),
+      tiny: fileURLToPath(new URL('model/tiny-llm.gguf', tinyLlmFolder)),
+    }
     for (const [name, path] of Object.entries(models))
       for await (const _ of this.#soma.stream('model.install', { reference: `file/${path}`, name }));
   }
@@ -200,8 +195,8 @@ class ChaosWorld {
     this.#equal(outputs[0] && decodeValues('float32', outputs[0].data)[0], value * 2)
   }
 
-  async #ask({ messages, answer }: Golden, ...[urgency, signal, progress]: Parameters<Act>): Promise<void> {
-    const stream = this.#soma.stream('model.generate', { model: 'tiny', messages, temperature: 0, ...urgency }, { signal })
+  async #ask({ messages, answer }: Recorded, ...[urgency, signal, progress]: Parameters<Act>): Promise<void> {
+    const stream = this.#soma.stream('model.generate', { model: 'tiny', messages: [...messages], temperature: 0, ...urgency }, { signal })
     let text = ''
     for await (const piece of stream) {
       text += piece.text

@@ -1,4 +1,5 @@
 // A real daemon in a home of its own, for end-to-end tests and benchmarks.
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
@@ -17,6 +18,8 @@ const program = [process.execPath, existsSync(built) ? built : join(root, 'packa
 export const daemonCommand: readonly [string, ...string[]] =
   spawnSync(lifeline[0], [...lifeline.slice(1), 'true']).status === 0 ? [...lifeline, ...program] : program
 const READY_MS_MAX = 60_000
+/** It lets calls end first, for ten seconds. */
+const STOP_MS_MAX = 60_000
 
 interface DaemonFile {
   readonly pid: number
@@ -102,7 +105,10 @@ export class TestDaemon implements AsyncDisposable {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
     child.kill(signal)
+    const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
     await exited
+    clearTimeout(late)
+    assert.equal(child.signalCode === 'SIGKILL', signal === 'SIGKILL', `the daemon ends within ${STOP_MS_MAX} ms:\n${this.#output}`)
   }
 
   /** Processes that this daemon or one before it in this home started, and that still run. */
@@ -114,8 +120,11 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
-    await rm(this.home, { recursive: true, force: true })
+    try {
+      await this.stop()
+    } finally {
+      await rm(this.home, { recursive: true, force: true })
+    }
   }
 }
 

@@ -131,8 +131,8 @@ export class DeliveryWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _hub = this.hub
+    await using _daemon = this.daemon
     await this.owner[Symbol.asyncDispose]()
-    await this.daemon[Symbol.asyncDispose]()
-    await this.hub[Symbol.asyncDispose]()
   }
 }

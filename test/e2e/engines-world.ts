@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { CallInput, CallOutput } from '@soma/spec'
 import type { Soma, Tensor } from '@soma/sdk'
-import { outputOf, root, temporaryFolder, until } from './attack.ts'
+import { recordedAs, tinyLlmFolder, tinyOnnxFiles } from '@soma/testkit/tiny-llm'
+import { outputOf, temporaryFolder, until } from './attack.ts'
 import { TestDaemon } from './daemon.ts'
 
-const tinyLlm = join(root, 'tools', 'tiny-llm')
+const tinyLlm = fileURLToPath(tinyLlmFolder)
 export const tinyGguf = join(tinyLlm, 'model', 'tiny-llm.gguf')
-/** The files of the same model as ONNX. */
-export const tinyOnnx = ['config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'onnx/model.onnx']
 
 type Generate = Omit<CallInput<'model.generate'>, 'model'>
 export type Generated = CallOutput<'model.generate'>
@@ -22,17 +22,9 @@ export interface Golden {
   readonly answer: string
 }
 
-interface Recorded {
-  readonly name: string
-  readonly messages: Golden['request']['messages']
-  readonly answer: string
-}
-const recorded = JSON.parse(await readFile(join(tinyLlm, 'golden.json'), 'utf8')) as Recorded[]
-
 export function golden(name: string): Golden {
-  const found = recorded.find((one) => one.name === name)
-  assert.ok(found, name)
-  return { request: { messages: found.messages, temperature: 0 }, answer: found.answer }
+  const { messages, answer } = recordedAs(name)
+  return { request: { messages: [...messages], temperature: 0 }, answer }
 }
 
 /** An answer on its way: it is being generated once this exists. */
@@ -68,8 +60,13 @@ export class EnginesWorld implements AsyncDisposable {
     await mkdir(home)
     // What else runs on this machine decides nothing here.
     await writeFile(join(home, 'config.toml'), `${config}[foreground]\nenabled = false\n`)
-    const daemon = await TestDaemon.start(home, env)
-    return new EnginesWorld(daemon, await daemon.connect(), folder)
+    try {
+      const daemon = await TestDaemon.start(home, env)
+      return new EnginesWorld(daemon, await daemon.connect(), folder)
+    } catch (error) {
+      await folder[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   get soma(): Soma {
@@ -107,7 +104,7 @@ export class EnginesWorld implements AsyncDisposable {
   }
 
   async tinyOnnx(name: string): Promise<void> {
-    const contents = await Promise.all(tinyOnnx.map(async (path) => [path, await readFile(join(tinyLlm, 'model', path))] as const))
+    const contents = await Promise.all(tinyOnnxFiles.map(async (path) => [path, await readFile(join(tinyLlm, 'model', path))] as const))
     await this.offer(name, Object.fromEntries(contents))
   }
 
@@ -176,12 +173,11 @@ export class EnginesWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await using _folder = this.#folder
+    await using daemon = this.daemon
     this.leave()
     await this.#soma[Symbol.asyncDispose]()
-    await this.daemon.stop()
-    const left = this.daemon.processes()
-    await this.daemon[Symbol.asyncDispose]()
-    await this.#folder[Symbol.asyncDispose]()
-    assert.deepEqual(left, [], 'no process is left')
+    await daemon.stop()
+    assert.deepEqual(daemon.processes(), [], 'no process is left')
   }
 }

@@ -61,27 +61,26 @@ function read(path: string): string {
 const linux = process.platform === 'linux' ? false : 'needs /proc'
 
 describe('the quickstart', { skip: linux }, () => {
-  test('reads the receipt, and what it prints can be pasted while the daemon is kept', async () => {
+  test('reads the receipt, and what it prints can be pasted while the daemon is kept', async (t) => {
     using served = await serveModels()
     const { child, home, output } = quickstart({ home: join(folder, 'kept'), from: served.url }, '--keep')
+    const stop = () => run(process.execPath, ['packages/cli/src/main.ts', '--home', home, 'stop'], { cwd: root })
+    t.after(stop)
     const [code] = (await once(child, 'close')) as [number]
     assert.equal(code, 0, output())
     assert.match(output(), /TOTAL GBP +30\.22/)
     assert.match(output(), /The capital of France is Paris\.\n/)
     assert.match(output(), /all 4 files are what was published/)
     assert.match(output(), /model\.infer +owner +ipc +ok/)
-    try {
-      const curl = /curl -sS[^]*?receipt\.png/.exec(output())?.[0] ?? ''
-      const { stdout: answer } = await run('bash', ['--norc', '-c', curl], { cwd: root })
-      assert.ok(answer.includes('HARBOUR STREET GROCERS'), answer)
-      const program = /import { readFile }[^]*?console\.log\(line\)/.exec(output())?.[0] ?? ''
-      const file = join(root, '.soma', 'quickstart-test.mjs')
-      writeFileSync(file, program)
-      const { stdout: lines } = await run(process.execPath, [file], { cwd: root }).finally(() => rmSync(file))
-      assert.ok(lines.startsWith('HARBOUR STREET GROCERS\n'), lines)
-    } finally {
-      await run(process.execPath, ['packages/cli/src/main.ts', '--home', home, 'stop'], { cwd: root })
-    }
+    const curl = /curl -sS[^]*?receipt\.png/.exec(output())?.[0] ?? ''
+    const { stdout: answer } = await run('bash', ['--norc', '-c', curl], { cwd: root })
+    assert.ok(answer.includes('HARBOUR STREET GROCERS'), answer)
+    const program = /import { readFile }[^]*?console\.log\(line\)/.exec(output())?.[0] ?? ''
+    const file = join(root, '.soma', 'quickstart-test.mjs')
+    writeFileSync(file, program)
+    const { stdout: lines } = await run(process.execPath, [file], { cwd: root }).finally(() => rmSync(file))
+    assert.ok(lines.startsWith('HARBOUR STREET GROCERS\n'), lines)
+    await stop()
     assert.deepEqual(processesOf(home), [])
   })
 
@@ -90,8 +89,9 @@ describe('the quickstart', { skip: linux }, () => {
   // Not its last steps: it could end before the signal comes.
   const moments = ['1 Build', '2 Start', '✓ http', '3 Install', '5 Load', '6 Read', '7 Ask']
   for (const moment of Array.from({ length: 2 }, () => moments.splice(randomInteger(rng, moments.length), 1)[0] ?? ''))
-    test(`cancelled at "${moment}" (seed ${seed}) leaves no process behind`, async () => {
+    test(`cancelled at "${moment}" (seed ${seed}) leaves no process behind`, async (t) => {
       const { child, home, output } = quickstart({ home: join(folder, `cancelled-${moment.charCodeAt(0)}-${moment.length}`) })
+      t.after(() => child.kill())
       const over = once(child, 'exit').then(() => assert.fail(`it ended before "${moment}":\n${output()}`))
       over.catch(() => undefined)
       while (!output().includes(moment)) await Promise.race([once(child.stdout ?? child, 'data'), over])

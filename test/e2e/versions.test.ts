@@ -35,9 +35,9 @@ describe('versions of a model', () => {
   })
 
   after(async () => {
-    await soma[Symbol.asyncDispose]()
-    await daemon[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
+    await soma?.[Symbol.asyncDispose]()
+    await daemon?.[Symbol.asyncDispose]()
+    await folder?.[Symbol.asyncDispose]()
   })
 
   test('a call that runs is finished by the version it began with, and the next one has the new version', async () => {

@@ -2,33 +2,18 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import type OpenAI from 'openai'
+import { type Recorded, callOf, recorded, tinyLlmFolder } from '@soma/testkit/tiny-llm'
 import { type DaemonWithModel, startDaemon } from './test-daemon.ts'
 
 type Message = OpenAI.Chat.ChatCompletionMessageParam
 type Tool = OpenAI.Chat.ChatCompletionTool
 
-interface GoldenCall {
-  readonly function: { readonly name: string; readonly arguments: unknown }
-}
-interface Golden {
-  readonly name: string
-  readonly messages: ReadonlyArray<{ readonly role: string; readonly content: string; readonly tool_calls?: readonly GoldenCall[] }>
-  readonly tools?: Tool[]
-  readonly answer: string
-  readonly tokens: readonly number[]
-  readonly promptTokens: readonly number[]
-}
-
-const folder = new URL('../../../../tools/tiny-llm/', import.meta.url)
-const golden = JSON.parse(await readFile(new URL('golden.json', folder), 'utf8')) as readonly Golden[]
-const CALL = /^<tool_call>(.*)<\/tool_call>$/s
-
 async function startTiny(t: TestContext): Promise<DaemonWithModel> {
-  return await startDaemon(t, { model: 'tiny', files: { 'tiny-llm.gguf': await readFile(new URL('model/tiny-llm.gguf', folder)) } })
+  return await startDaemon(t, { model: 'tiny', files: { 'tiny-llm.gguf': await readFile(new URL('model/tiny-llm.gguf', tinyLlmFolder)) } })
 }
 
 /** The recorded messages have calls without ids, and arguments as objects. */
-function messagesOf({ messages }: Golden): Message[] {
+function messagesOf({ messages }: Recorded): Message[] {
   return messages.map(({ role, content, tool_calls: calls }): Message => {
     if (role === 'tool') return { role, content, tool_call_id: 'c0' }
     const asked = calls?.map(({ function: { name, arguments: args } }, index) => ({
@@ -36,20 +21,25 @@ function messagesOf({ messages }: Golden): Message[] {
       type: 'function' as const,
       function: { name, arguments: JSON.stringify(args) },
     }))
-    return { role, content, ...(asked && { tool_calls: asked }) } as Message
+    return { role, content, ...(asked && { tool_calls: asked }) }
   })
 }
 
 /** Fails unless the client gets what the model is known to say, to the letter. */
-async function assertGolden(client: OpenAI, example: Golden): Promise<void> {
-  const params = { model: 'tiny', messages: messagesOf(example), temperature: 0, ...(example.tools && { tools: example.tools }) }
+async function assertGolden(client: OpenAI, example: Recorded): Promise<void> {
+  const params = {
+    model: 'tiny',
+    messages: messagesOf(example),
+    temperature: 0,
+    ...(example.tools && { tools: [...example.tools] as Tool[] }),
+  }
   const { choices, usage } = await client.chat.completions.create(params)
   const message = choices[0]?.message
-  const [, call] = CALL.exec(example.answer) ?? []
+  const call = callOf(example)
   const asked = message?.tool_calls?.map((toolCall) => (toolCall.type === 'function' ? toolCall.function : undefined))
   if (call === undefined) assert.equal(message?.content, example.answer, example.name)
   else {
-    const { name, arguments: args } = JSON.parse(call) as GoldenCall['function']
+    const { name, arguments: args } = call
     assert.deepEqual(
       asked?.map((made) => [made?.name, JSON.parse(made?.arguments ?? '')]),
       [[name, args]],
@@ -62,7 +52,7 @@ async function assertGolden(client: OpenAI, example: Golden): Promise<void> {
 
 test('a trained model says through the OpenAI face exactly what it is known to say', async (t) => {
   const { client } = await startTiny(t)
-  for (const example of golden) await assertGolden(client, example)
+  for (const example of recorded) await assertGolden(client, example)
   const stream = client.chat.completions.stream({
     model: 'tiny',
     messages: [{ role: 'user', content: 'What is Soma?' }],
@@ -103,5 +93,5 @@ test('one Soma asks another through the remote engine, and hears the same words'
     engines: { remote: 'local', remoteKeys: [`${far.address}=FAR_TOKEN`] },
     env: { FAR_TOKEN: far.token },
   })
-  for (const example of golden.filter(({ name }) => /greeting|unicode|code|tool/.test(name))) await assertGolden(near.client, example)
+  for (const example of recorded.filter(({ name }) => /greeting|unicode|code|tool/.test(name))) await assertGolden(near.client, example)
 })
