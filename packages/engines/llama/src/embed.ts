@@ -1,43 +1,26 @@
 import type { LlamaEmbeddingContext, Token } from 'node-llama-cpp'
 import { throwIfAborted } from '@soma/core'
-import type { EmbedRequest, EmbedResponse, EngineContext, LoadedModel, MemoryUsage, Signature } from '@soma/spec'
+import type { EmbedRequest, EmbedResponse, EngineContext } from '@soma/spec'
 import { encodeValues } from '@soma/spec'
 import { contextOverflow, unsupported } from './errors.ts'
-import type { Owned } from './load.ts'
-import type { Plan } from './plan.ts'
-import { Turns } from './turns.ts'
+import { TextsModel } from './texts-model.ts'
 
 /** A model that makes vectors of texts. */
-export class EmbedModel implements LoadedModel {
-  readonly signature: Signature = { inputs: [], outputs: [] }
-  readonly concurrency = 1
-  readonly contextLength: number
-  readonly device: string
-  readonly #context: LlamaEmbeddingContext
-  readonly #owned: Owned
-  readonly #turns = new Turns()
-
-  constructor(context: LlamaEmbeddingContext, { contextLength }: Plan, owned: Owned) {
-    this.#context = context
-    this.contextLength = contextLength
-    this.device = owned.device
-    this.#owned = owned
-  }
-
+export class EmbedModel extends TextsModel<LlamaEmbeddingContext> {
   /** @throws {SomaError} `model/context-overflow`, `model/unsupported` for more dimensions than the model has. */
   embed(request: EmbedRequest, ctx: EngineContext): Promise<EmbedResponse> {
-    return this.#turns.take(() => this.#embed(request, ctx))
+    return this.inTurn(ctx, () => this.#embed(request, ctx))
   }
 
   async #embed({ input, normalize, dimensions, overflow }: EmbedRequest, { signal }: EngineContext): Promise<EmbedResponse> {
-    const { embeddingVectorSize } = this.#context.model
+    const { embeddingVectorSize } = this.context.model
     const width = dimensions ?? embeddingVectorSize
     if (width > embeddingVectorSize) throw unsupported('dimensions', `the model's vectors have ${embeddingVectorSize} numbers`)
     const texts = input.map((text) => this.#tokens(text, overflow === 'truncate'))
     const values: number[] = []
     for (const { tokens } of texts) {
       throwIfAborted(signal)
-      const { vector } = await this.#context.getEmbeddingFor([...tokens])
+      const { vector } = await this.context.getEmbeddingFor([...tokens])
       const cut = vector.length === 0 ? Array<number>(width).fill(0) : vector.slice(0, width)
       values.push(...(normalize ? normalized(cut) : cut))
     }
@@ -52,20 +35,12 @@ export class EmbedModel implements LoadedModel {
 
   /** Without the tokens that the library puts around a text, which count for the length. */
   #tokens(text: string, mayCut: boolean): { readonly tokens: readonly Token[]; readonly length: number; readonly isCut: boolean } {
-    const tokens = this.#context.model.tokenize(text)
-    const length = this.#context.calculateInputLength([...tokens])
+    const tokens = this.context.model.tokenize(text)
+    const length = this.context.calculateInputLength([...tokens])
     const excess = length - (this.contextLength - 1)
     if (excess <= 0) return { tokens, length, isCut: false }
     if (!mayCut) throw contextOverflow(length, this.contextLength)
     return { tokens: tokens.slice(0, -excess), length: length - excess, isCut: true }
-  }
-
-  usage(): MemoryUsage {
-    return this.#owned.usage(0)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#owned.dispose()
   }
 }
 

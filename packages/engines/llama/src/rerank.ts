@@ -1,31 +1,14 @@
 import type { LlamaRankingContext, Token } from 'node-llama-cpp'
 import { throwIfAborted } from '@soma/core'
-import type { EngineContext, LoadedModel, MemoryUsage, RerankRequest, RerankResponse, Signature } from '@soma/spec'
+import type { EngineContext, RerankRequest, RerankResponse } from '@soma/spec'
 import { contextOverflow } from './errors.ts'
-import type { Owned } from './load.ts'
-import type { Plan } from './plan.ts'
-import { Turns } from './turns.ts'
+import { TextsModel } from './texts-model.ts'
 
 /** A model that scores how well documents answer a query. */
-export class RerankModel implements LoadedModel {
-  readonly signature: Signature = { inputs: [], outputs: [] }
-  readonly concurrency = 1
-  readonly contextLength: number
-  readonly device: string
-  readonly #context: LlamaRankingContext
-  readonly #owned: Owned
-  readonly #turns = new Turns()
-
-  constructor(context: LlamaRankingContext, { contextLength }: Plan, owned: Owned) {
-    this.#context = context
-    this.contextLength = contextLength
-    this.device = owned.device
-    this.#owned = owned
-  }
-
+export class RerankModel extends TextsModel<LlamaRankingContext> {
   /** @throws {SomaError} `model/context-overflow`. */
   rerank(request: RerankRequest, ctx: EngineContext): Promise<RerankResponse> {
-    return this.#turns.take(() => this.#rerank(request, ctx))
+    return this.inTurn(ctx, () => this.#rerank(request, ctx))
   }
 
   async #rerank({ query, documents, overflow }: RerankRequest, { signal }: EngineContext): Promise<RerankResponse> {
@@ -33,7 +16,7 @@ export class RerankModel implements LoadedModel {
     const scores: number[] = []
     for (const { document } of inputs) {
       throwIfAborted(signal)
-      scores.push(await this.#context.rank(query, document))
+      scores.push(await this.context.rank(query, document))
     }
     const promptTokens = inputs.reduce((sum, { length }) => sum + length, 0)
     const truncated = inputs.flatMap(({ isCut }, index) => (isCut ? [index] : []))
@@ -46,19 +29,11 @@ export class RerankModel implements LoadedModel {
     document: string,
     mayCut: boolean,
   ): { readonly document: Token[] | string; readonly length: number; readonly isCut: boolean } {
-    const length = this.#context.calculateInputLength(query, document)
+    const length = this.context.calculateInputLength(query, document)
     const excess = length - (this.contextLength - 1)
     if (excess <= 0) return { document, length, isCut: false }
-    const tokens = this.#context.model.tokenize(document, false, 'trimLeadingSpace')
+    const tokens = this.context.model.tokenize(document, false, 'trimLeadingSpace')
     if (!mayCut || excess >= tokens.length) throw contextOverflow(length, this.contextLength)
     return { document: tokens.slice(0, -excess), length: length - excess, isCut: true }
-  }
-
-  usage(): MemoryUsage {
-    return this.#owned.usage(0)
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#owned.dispose()
   }
 }
