@@ -8,7 +8,7 @@ const hello = goldenAnswer('greeting').request
 engineCompliance({
   main,
   descriptor,
-  model: { ...tinyModel, settings: { sequences: 4 } },
+  model: { ...tinyModel, settings: { sequences: 4, contextLength: 512 } },
   generate: {
     long: goldenAnswer('count-30').request,
     answers: goldenAnswers,
@@ -16,7 +16,7 @@ engineCompliance({
       temperature: 0,
       messages: [
         { role: 'system', content: 'Be brief.' },
-        { role: 'user', content: 'Is water wet? '.repeat(400) },
+        { role: 'user', content: 'Is water wet? '.repeat(150) },
       ],
     },
     cannot: [

@@ -77,7 +77,7 @@ void describe('a loaded model', () => {
   let opened: Opened
   let model: LoadedModel
   before(async () => {
-    opened = await open(tinyModel, { sequences: 2 })
+    opened = await open(tinyModel, { sequences: 2, contextLength: 512 })
     model = opened.model
   })
   after(() => opened[Symbol.asyncDispose]())
@@ -177,21 +177,22 @@ void describe('a loaded model', () => {
   })
 
   void test('a text full of control tokens is read in time that grows with it', async () => {
-    const began = performance.now()
-    const content = '<|im_start|>x'.repeat(100_000)
+    const { user: before } = process.cpuUsage()
+    const content = '<|im_start|>x'.repeat(30_000)
     await assert.rejects(ask(content), refusal('tokens', 'model/context-overflow'))
-    await assert.rejects(make(model, { prompt: content }), refusal('200000 tokens', 'model/context-overflow'))
-    assert.ok(performance.now() - began < 60_000)
+    await assert.rejects(make(model, { prompt: content }), refusal('60000 tokens', 'model/context-overflow'))
+    // In one piece, where it grows with the square of them, it takes 30 s.
+    assert.ok(process.cpuUsage().user - before < 15_000_000, `${process.cpuUsage().user - before} us`)
   })
 
   void test('a generation ends where the context is full, and never forgets its beginning', async () => {
-    const { result } = await make(model, { prompt: 'word '.repeat(1000), temperature: 0, overflow: 'truncate', maxTokens: 1024 })
+    const { result } = await make(model, { prompt: 'word '.repeat(600), temperature: 0, overflow: 'truncate', maxTokens: 1024 })
     const { promptTokens, generatedTokens } = result.usage
     assert.ok(promptTokens + generatedTokens <= (model.contextLength ?? 0), `${promptTokens} + ${generatedTokens}`)
   })
 
   void test('a conversation that is too long loses its oldest messages, not those of the system', async () => {
-    const old = Array.from({ length: 80 }, (_, index) => ({
+    const old = Array.from({ length: 40 }, (_, index) => ({
       role: index % 2 === 0 ? ('user' as const) : ('assistant' as const),
       content: 'words '.repeat(20),
     }))
@@ -209,7 +210,7 @@ void describe('a loaded model', () => {
 
   void test('a cancelled call gives its sequence to the next', async () => {
     const cancel = new AbortController()
-    const running = [0, 1].map(() => make(model, { prompt: 'word '.repeat(450), temperature: 0 }, { ...ctx, signal: cancel.signal }))
+    const running = [0, 1].map(() => make(model, { prompt: 'word '.repeat(200), temperature: 0 }, { ...ctx, signal: cancel.signal }))
     const waiting = ask('Hello!')
     cancel.abort()
     for (const call of running) await assert.rejects(call, refusal('cancelled', 'call/cancelled'))
@@ -226,7 +227,8 @@ void test('an adapter changes the answers to its own, at its scale', async () =>
 })
 
 void test('guessed tokens change no answer', async () => {
-  const short = goldenAnswers.filter(({ text }) => text.length < 100)
+  // Some that repeat their question or themselves, which is what can be guessed.
+  const short = ['sum', 'unload', 'fruits', 'alphabet', 'json-person', 'tool-weather', 'dialogue-capitals'].map(goldenAnswer)
   await using lookup = await open(tinyModel, { speculative: 'lookup' })
   await goldenHolds(lookup.model, short)
   await using draft = await open(tinyModel, { speculative: 'draft', draftModel: 'tiny-llm.gguf' })

@@ -69,35 +69,31 @@ function work(engine: EngineUnderTest, { sample, generate, embed, rerank, work: 
   return engine.ask('rerank', { query: rerank.query, documents: [...rerank.documents] }).then(() => undefined)
 }
 
+/** One process for all of it: it knows nothing of a model yet, and what it refuses leaves it so. */
 function testUnloaded(fixture: EngineComplianceOptions): void {
   const { main, descriptor, model } = fixture
-  void test('it refuses a version it does not know, then greets one it knows, with its descriptor', async () => {
-    await using engine = new EngineUnderTest(main)
-    await refused(engine.ask('probe', host), 'engine/protocol')
-    await refused(engine.ask('hello', { smiVersions: [999] }), 'engine/protocol')
-    assert.deepEqual(await engine.ask('hello', { smiVersions: [1, 999] }), descriptor)
-  })
-
-  void test('before anything is loaded it probes, estimates and refuses what needs a model, a known method or valid input', async () => {
+  void test('it greets a version it knows only, and before a model is loaded refuses what needs one or is invalid', async (t) => {
     await using engine = new EngineUnderTest(main)
     await using folder = await layOut(model)
-    await engine.hello()
-    const support = await engine.ask('probe', host)
-    assert.ok(support.supported, `not supported here: ${support.reason}`)
-    assert.ok(support.devices.length > 0)
-    const options = { threads: 1, settings: { ...model.settings } }
-    assert.ok((await engine.ask('estimate', { package: folder.pkg, options })).residentBytes > 0)
-    await refused(work(engine, fixture), 'engine/not-ready')
-    await refused(engine.askRaw('no-such-method', {}), 'call/unknown')
-    await refused(engine.askRaw('load', {}), 'call/invalid-input')
-    assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
-  })
-
-  void test('a setting that it does not know is refused, naming it', async () => {
-    await using engine = new EngineUnderTest(main)
-    await using folder = await layOut(model)
-    await engine.hello()
-    await refusedFor(engine.load(folder.pkg, { ...model.settings, [UNKNOWN_SETTING]: 1 }), UNKNOWN_SETTING)
+    await t.test('it refuses a version it does not know, then greets one it knows, with its descriptor', async () => {
+      await refused(engine.ask('probe', host), 'engine/protocol')
+      await refused(engine.ask('hello', { smiVersions: [999] }), 'engine/protocol')
+      assert.deepEqual(await engine.ask('hello', { smiVersions: [1, 999] }), descriptor)
+    })
+    await t.test('it probes, estimates and refuses what needs a model, a known method or valid input', async () => {
+      const support = await engine.ask('probe', host)
+      assert.ok(support.supported, `not supported here: ${support.reason}`)
+      assert.ok(support.devices.length > 0)
+      const options = { threads: 1, settings: { ...model.settings } }
+      assert.ok((await engine.ask('estimate', { package: folder.pkg, options })).residentBytes > 0)
+      await refused(work(engine, fixture), 'engine/not-ready')
+      await refused(engine.askRaw('no-such-method', {}), 'call/unknown')
+      await refused(engine.askRaw('load', {}), 'call/invalid-input')
+      assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
+    })
+    await t.test('a setting that it does not know is refused, naming it', async () => {
+      await refusedFor(engine.load(folder.pkg, { ...model.settings, [UNKNOWN_SETTING]: 1 }), UNKNOWN_SETTING)
+    })
   })
 }
 
@@ -186,36 +182,44 @@ function testInfer(session: Session, sample: (seed: number) => Sample, big: Engi
   if (big) void test('tensors of 16 MB go through', async () => infer(big(BIG_BYTES)))
 }
 
+/** One process for all of it, too: each test leaves it without a model. */
 function testLifecycle(fixture: EngineComplianceOptions): void {
   const { main, model, corrupt = [] } = fixture
-  void test('unloading gives the model back, and another can be loaded', async () => {
-    await using engine = new EngineUnderTest(main)
-    await using folder = await layOut(model)
-    await engine.hello()
-    await engine.load(folder.pkg, model.settings)
-    const running = work(engine, fixture)
-    await Promise.race([running, busy(engine)])
-    await engine.ask('unload', {})
-    await running
-    await refused(work(engine, fixture), 'engine/not-ready')
-    assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
-    await engine.load(folder.pkg, model.settings)
-    await work(engine, fixture, 1)
-  })
+  void describe('over several loads', () => {
+    let engine: EngineUnderTest
+    before(async () => {
+      engine = new EngineUnderTest(main)
+      await engine.hello()
+    })
+    after(() => engine[Symbol.asyncDispose]())
 
-  void test('files that cannot be loaded are a typed error, and the process goes on', async () => {
-    await using engine = new EngineUnderTest(main)
-    await engine.hello()
-    const others = corrupt.map((other, index) => ({ what: `corrupt fixture ${index}`, model: other }))
-    for (const bad of [...corrupted(model), ...others]) {
-      await using folder = await layOut(bad.model)
-      await refused(engine.load(folder.pkg, bad.model.settings), 'model/load-failed', bad.what)
-    }
-    await using folder = await layOut(model)
-    await refused(engine.load({ ...folder.pkg, roles: {} }, model.settings), 'model/load-failed', 'no roles')
-    await refused(engine.load({ ...folder.pkg, files: [] }, model.settings), 'model/load-failed', 'no files')
-    assert.equal((await engine.ask('health', {})).busy, 0)
-    await engine.load(folder.pkg, model.settings)
+    void test('unloading gives the model back, and another can be loaded', async () => {
+      await using folder = await layOut(model)
+      await engine.load(folder.pkg, model.settings)
+      const running = work(engine, fixture)
+      await Promise.race([running, busy(engine)])
+      await engine.ask('unload', {})
+      await running
+      await refused(work(engine, fixture), 'engine/not-ready')
+      assert.deepEqual(await engine.ask('health', {}), { residentBytes: 0, busy: 0 })
+      await engine.load(folder.pkg, model.settings)
+      await work(engine, fixture, 1)
+      await engine.ask('unload', {})
+    })
+
+    void test('files that cannot be loaded are a typed error, and the process goes on', async () => {
+      const others = corrupt.map((other, index) => ({ what: `corrupt fixture ${index}`, model: other }))
+      for (const bad of [...corrupted(model), ...others]) {
+        await using folder = await layOut(bad.model)
+        await refused(engine.load(folder.pkg, bad.model.settings), 'model/load-failed', bad.what)
+      }
+      await using folder = await layOut(model)
+      await refused(engine.load({ ...folder.pkg, roles: {} }, model.settings), 'model/load-failed', 'no roles')
+      await refused(engine.load({ ...folder.pkg, files: [] }, model.settings), 'model/load-failed', 'no files')
+      assert.equal((await engine.ask('health', {})).busy, 0)
+      await engine.load(folder.pkg, model.settings)
+      await engine.ask('unload', {})
+    })
   })
 }
 
