@@ -12,10 +12,11 @@ export interface Channel {
   /**
    * Queues a message; its bytes must not change before they are written. Messages of one tick go out in one system call.
    * After the end it does nothing: the receiver was told.
+   * @param written called once the system has taken the bytes, or never will; not where the stream hands on the arrays themselves.
    * @returns when the stream can take more.
    * @throws {SomaError} `call/too-large`; `TypeError` for what JSON cannot write. Nothing was sent then.
    */
-  send(message: unknown): Promise<void>
+  send(message: unknown, written?: () => void): Promise<void>
   /** Writes what is queued, then closes both directions. */
   end(): void
   /** Bytes kept of a frame that has not come whole yet. */
@@ -39,6 +40,8 @@ export interface ChannelOptions {
   readonly writable: Writable
   /** Lower limits than the frame format's own. */
   readonly limits?: Partial<FrameLimits>
+  /** Asked for each frame: whether the channel's own copies of what comes and goes are overwritten when they are used up. */
+  readonly scrubs?: () => boolean
 }
 
 /** Reads and writes frames on byte streams: pipes of a child process, or both ways of one socket. */
@@ -52,14 +55,16 @@ class StreamChannel implements Channel {
   readonly #readable: Readable
   readonly #writable: Writable
   readonly #decoder: FrameDecoder
+  readonly #scrubs: () => boolean
   #receiver: ChannelReceiver | undefined
   #over = false
   #corked = false
   #drained: PromiseWithResolvers<void> | undefined
 
-  constructor({ readable, writable, limits }: ChannelOptions) {
+  constructor({ readable, writable, limits, scrubs = () => false }: ChannelOptions) {
     this.#readable = readable
     this.#writable = writable
+    this.#scrubs = scrubs
     this.#decoder = new FrameDecoder(
       {
         headerBytes: Math.min(limits?.headerBytes ?? FRAME_HEADER_BYTES_MAX, FRAME_HEADER_BYTES_MAX),
@@ -68,6 +73,7 @@ class StreamChannel implements Channel {
       (message, sizeBytes) => {
         if (!this.#over) this.#receiver?.message(message, sizeBytes)
       },
+      scrubs,
     )
   }
 
@@ -87,17 +93,19 @@ class StreamChannel implements Channel {
     this.#readable.on('close', () => this.#close(connectionClosed()))
   }
 
-  send(message: unknown): Promise<void> {
-    if (this.#over && this.#writable.destroyed) return sent
+  send(message: unknown, written?: () => void): Promise<void> {
+    if (this.#over && this.#writable.destroyed) {
+      written?.()
+      return sent
+    }
     const { header, body } = packFrame(message)
-    const [head, ...parts] = encodeParts(header, body)
+    const parts = encodeParts(header, body)
     if (!this.#corked) {
       this.#corked = true
       this.#writable.cork()
       process.nextTick(this.#flush)
     }
-    this.#writable.write(head)
-    for (const part of parts) this.#writable.write(part)
+    this.#write(parts, written)
     if (!this.#writable.writableNeedDrain) return sent
     this.#drained ??= Promise.withResolvers()
     return this.#drained.promise
@@ -124,10 +132,25 @@ class StreamChannel implements Channel {
   readonly #read = (chunk: Uint8Array): void => {
     try {
       this.#decoder.push(chunk)
-      if (this.#readable instanceof Socket && chunk.byteLength >= RELEASED_CHUNK_BYTES_MIN) releaseBytes(chunk)
+      if (!(this.#readable instanceof Socket)) return
+      if (this.#scrubs()) chunk.fill(0)
+      if (chunk.byteLength >= RELEASED_CHUNK_BYTES_MIN) releaseBytes(chunk)
     } catch (error) {
       this.#close(error)
     }
+  }
+
+  #write(parts: readonly Uint8Array[], written: (() => void) | undefined): void {
+    const last = parts.length - 1
+    const isTold = this.#writable instanceof Socket && (written !== undefined || this.#scrubs())
+    const done = isTold ? (): void => this.#done(parts, written) : undefined
+    for (const [index, part] of parts.entries()) this.#writable.write(part, index === last ? done : undefined)
+  }
+
+  /** The first part is ours; those that follow are the message's own. */
+  #done([head]: readonly Uint8Array[], written: (() => void) | undefined): void {
+    if (this.#scrubs()) head?.fill(0)
+    written?.()
   }
 
   readonly #flush = (): void => {
@@ -151,7 +174,7 @@ class StreamChannel implements Channel {
 }
 
 /** A small frame is one buffer: a copy of 64 KiB costs less than a list of buffers to write. */
-function encodeParts(header: string, body: readonly Uint8Array[]): readonly [Uint8Array, ...Uint8Array[]] {
+function encodeParts(header: string, body: readonly Uint8Array[]): readonly Uint8Array[] {
   const bodyBytes = body.reduce((sum, { byteLength }) => sum + byteLength, 0)
   if (bodyBytes > JOINED_BYTES_MAX) return [encodeHead(header, 0), ...body]
   const frame = encodeHead(header, bodyBytes)

@@ -3,6 +3,7 @@ import type { CallOptions, CallStream } from '@soma/spec'
 import type { Channel } from './channel.ts'
 import { IncomingCall } from './incoming.ts'
 import { REFUSALS_PENDING_MAX } from './limits.ts'
+import { overwriteBytes } from './overwrite.ts'
 import { type Message, errorOf, isCallNumber, isCredit, isMethod, problemOf, sendable } from './message.ts'
 import { type OutgoingCall, type OutgoingLink, StreamCall, UnaryCall } from './outgoing.ts'
 import type { Peer, PeerOptions } from './peer.ts'
@@ -168,12 +169,12 @@ class WirePeer implements Peer {
     try {
       answer = this.#options.answer?.(method, input, call)
     } catch (error) {
-      return this.#reply(call, { id: call.id, error: problemOf(error) })
+      return this.#reply(call, { id: call.id, error: problemOf(error) }, [input])
     }
     const output = answer && Symbol.asyncIterator in answer ? this.#stream(call, answer) : Promise.resolve(answer)
     void output.then(
-      (value) => this.#reply(call, { id: call.id, output: sendable(value) }),
-      (error: unknown) => this.#reply(call, { id: call.id, error: problemOf(error) }),
+      (value) => this.#reply(call, { id: call.id, output: sendable(value) }, [input, value]),
+      (error: unknown) => this.#reply(call, { id: call.id, error: problemOf(error) }, [input]),
     )
   }
 
@@ -184,7 +185,8 @@ class WirePeer implements Peer {
         if (call.cancelled) return undefined
         const step = await events.next()
         if (step.done) return step.value
-        if (call.wantsEvents && !call.cancelled) await this.#channel.send({ id: call.id, event: sendable(step.value) } satisfies Message)
+        const event: Message = { id: call.id, event: sendable(step.value) }
+        if (call.wantsEvents && !call.cancelled) await this.#channel.send(event, this.#scrubbing(step.value))
       }
     } finally {
       // Ends the generator's own `try … finally`; after the last step it does nothing.
@@ -192,16 +194,23 @@ class WirePeer implements Peer {
     }
   }
 
-  #reply(call: IncomingCall, message: Message): void {
+  /** @param spent what nobody needs once the message is written. */
+  #reply(call: IncomingCall, message: Message, spent: readonly unknown[]): void {
+    const scrub = this.#scrubbing(spent)
     let written: Promise<void> | undefined
     try {
-      if (!call.cancelled) written = this.#channel.send(message)
+      if (call.cancelled) scrub?.()
+      else written = this.#channel.send(message, scrub)
     } catch (error) {
-      written = this.#channel.send({ id: call.id, error: problemOf(error) } satisfies Message)
+      written = this.#channel.send({ id: call.id, error: problemOf(error) } satisfies Message, scrub)
     }
     // The slot is held until the answer is on its way: that bounds what a client which never reads can pile up.
     if (written) void written.then(() => this.#release(call))
     else this.#release(call)
+  }
+
+  #scrubbing(spent: unknown): (() => void) | undefined {
+    return this.#options.scrubs?.() ? () => overwriteBytes(spent) : undefined
   }
 
   #release(call: IncomingCall): void {

@@ -23,6 +23,7 @@ const nothing: Uint8Array = new Uint8Array(0)
 export class FrameDecoder {
   readonly #limits: FrameLimits
   readonly #deliver: (message: unknown, sizeBytes: number) => void
+  readonly #scrubs: () => boolean
   #part: Part = 'prefix'
   #sizeBytes = FRAME_PREFIX_BYTES
   #held = nothing
@@ -30,9 +31,11 @@ export class FrameDecoder {
   #header: FrameHeader | undefined
   #headerBytes = 0
 
-  constructor(limits: FrameLimits, deliver: (message: unknown, sizeBytes: number) => void) {
+  /** @param scrubs whether copies of bytes that are used up are overwritten. */
+  constructor(limits: FrameLimits, deliver: (message: unknown, sizeBytes: number) => void, scrubs: () => boolean = () => false) {
     this.#limits = limits
     this.#deliver = deliver
+    this.#scrubs = scrubs
   }
 
   /** True between frames: where a stream may end. */
@@ -64,9 +67,12 @@ export class FrameDecoder {
     this.#hold(bytes)
     if (this.#heldBytes < this.#sizeBytes) return
     const whole = this.#held.byteLength === this.#sizeBytes ? this.#held : this.#held.subarray(0, this.#sizeBytes)
+    const isHeader = this.#part === 'header'
     this.#held = nothing
     this.#heldBytes = 0
     this.#finish(whole)
+    // A body belongs to whom the message is for.
+    if (isHeader && this.#scrubs()) whole.fill(0)
   }
 
   #hold(bytes: Uint8Array): void {
@@ -75,6 +81,7 @@ export class FrameDecoder {
       const wanted = Math.max(needed, 2 * this.#held.byteLength, upfrontBytes[this.#part])
       const grown = allocate(Math.min(this.#sizeBytes, wanted))
       grown.set(this.#held.subarray(0, this.#heldBytes))
+      if (this.#scrubs()) this.#held.fill(0)
       this.#held = grown
     }
     this.#held.set(bytes, this.#heldBytes)

@@ -31,6 +31,8 @@ export interface PeerOptions {
   readonly concurrencyMax: number
   /** Events in flight per stream before the sender waits for the reader. */
   readonly streamWindow: number
+  /** Asked for each answer: whether the bytes of the call and of the answer are overwritten once the answer is written. */
+  readonly scrubs?: () => boolean
   /** The error that calls under way get when the connection is lost. */
   readonly lost: (reason: unknown) => SomaError
 }

@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type Socket, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type ErrorCode, SomaError, isSomaError, silentLog } from '@soma/core'
-import { type Engine, type LoadedModel, encodeValues } from '@soma/spec'
+import { type Engine, type LoadedModel, type Tensor, encodeValues } from '@soma/spec'
 import { type Peer, createChannel, createPeer } from '../index.ts'
 import { serveEngine } from './serve.ts'
 
@@ -173,4 +179,88 @@ test('when the host is gone in mid-call the call is aborted, and the model is le
   assert.ok(isSomaError(await ended))
   assert.equal(await aborted, true)
   assert.equal(model.isDisposed, false)
+})
+
+/** Both ends of a connection through the system. */
+async function socketPair(t: TestContext): Promise<readonly [Socket, Socket]> {
+  const folder = await mkdtemp(join(tmpdir(), 'soma-serve-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const server = createServer().listen(join(folder, 'socket'))
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  const mine = connect(join(folder, 'socket'))
+  return [mine, (await accepted)[0]]
+}
+
+/** A host, and an engine that remembers the arrays and the chunks that it had to do with. */
+async function remembering(t: TestContext, scrub: boolean): Promise<{ readonly host: Peer; readonly seen: Uint8Array[] }> {
+  const [mine, its] = await socketPair(t)
+  const seen: Uint8Array[] = []
+  its.on('data', (chunk: Buffer) => seen.push(chunk))
+  const model = fakeModel({
+    infer: async ({ inputs }) => {
+      const outputs = inputs.map((input) => ({ ...input, data: input.data.slice() }))
+      seen.push(...[...inputs, ...outputs].map(({ data }) => data))
+      // One answer is the request itself.
+      return { outputs: [...inputs, ...outputs] }
+    },
+    async *synthesize() {
+      const samples: Tensor = { ...x, dtype: 'float32', data: encodeValues('float32', [1]) }
+      seen.push(samples.data)
+      yield { samples, sampleRate: 1 }
+      return { sampleRate: 1, durationSeconds: 1 }
+    },
+  })
+  const engine: Engine = {
+    descriptor: { smiVersion: 1, id: 'fake', title: 'Fake', version: '1', formats: ['fake'], tasks: [], layouts: [] },
+    probe: () => ({ supported: true, reason: '', devices: ['cpu'] }),
+    estimate: () => ({ residentBytes: 1 }),
+    load: async () => model,
+  }
+  const host = createPeer(createChannel({ readable: mine, writable: mine }), {
+    concurrencyMax: 0,
+    streamWindow: 4,
+    lost: (reason) => new SomaError('engine/crashed', String(reason)),
+  })
+  t.after(() => host[Symbol.asyncDispose]())
+  void serveEngine(engine, { readable: its, writable: its, log: silentLog })
+  await host.call('hello', { smiVersions: [1] })
+  await host.call('load', { ...loading, options: { ...loading.options, scrub } })
+  seen.length = 0
+  return { host, seen }
+}
+
+/** Or was given back. */
+const isZero = (bytes: Uint8Array): boolean => bytes.byteLength === 0 || bytes.every((byte) => byte === 0)
+
+async function allZero(seen: readonly Uint8Array[]): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (!seen.every(isZero)) {
+    assert.ok(performance.now() < deadline, 'something was not zeroed')
+    await nextTurn()
+  }
+}
+
+for (const count of [1, 100_000])
+  test(`what is to be scrubbed is zeroed once the answer is written, and the answer is whole: ${count} numbers`, async (t) => {
+    const { host, seen } = await remembering(t, true)
+    const data = encodeValues('float32', Array<number>(count).fill(7))
+    const { outputs } = (await host.call('infer', { inputs: [{ ...x, shape: [count], data }] })) as { outputs: Array<{ data: Uint8Array }> }
+    for (const output of outputs) assert.deepEqual(output.data, data)
+    assert.equal(outputs.length, 2)
+    assert.ok(seen.length >= 3)
+    // The engine's side hears a little later that the answer is gone.
+    await allZero(seen)
+    const stream = host.stream('synthesize', { text: 'a' })
+    const [event] = await Array.fromAsync(stream)
+    assert.deepEqual((event as { samples: { data: Uint8Array } }).samples.data, x.data)
+    await allZero(seen)
+  })
+
+test('what is not to be scrubbed is left alone', async (t) => {
+  const { host, seen } = await remembering(t, false)
+  await host.call('infer', { inputs: [x] })
+  await host.call('health', {})
+  assert.ok(seen.length >= 3 && !seen.some(isZero))
 })

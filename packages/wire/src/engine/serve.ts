@@ -26,13 +26,16 @@ export interface ServeEngineOptions {
 
 /**
  * The engine's side of SMI v1: checks what the host sends, runs the engine, and types what it throws.
- * Inputs are checked against the loaded model's signature here, so that no engine has to.
+ * Inputs are checked against the loaded model's signature here, so that no engine has to. From a load on that asks for scrubbing, the
+ * bytes of requests and answers, in whatever copy they pass through here, are zeroed once the answer is written.
  * @returns when the host is gone: the reason, or undefined when it closed its end in order. Memory is given back then if
  * nothing runs; a running native call must not lose its model under it, so otherwise the end of the process does it.
  */
 export async function serveEngine(engine: Engine, { readable, writable, log }: ServeEngineOptions): Promise<SomaError | undefined> {
   const session = new EngineSession(engine, log)
-  const peer = createPeer(createChannel({ readable, writable }), {
+  const scrubs = (): boolean => session.scrubs
+  const peer = createPeer(createChannel({ readable, writable, scrubs }), {
+    scrubs,
     answer: (method, input, ctx) => session.answer(method, input, ctx),
     concurrencyMax: ENGINE_CONCURRENCY_MAX,
     streamWindow: ENGINE_STREAM_WINDOW,
@@ -60,6 +63,7 @@ class EngineSession {
   #loading = false
   #unloading = false
   #model: LoadedModel | undefined
+  #scrubs = false
   readonly #running = new Set<Promise<unknown>>()
 
   readonly #methods: { readonly [Method in Exclude<SmiMethod, StreamingMethod>]: (input: Input<Method>, call: Context) => unknown } = {
@@ -86,6 +90,10 @@ class EngineSession {
   constructor(engine: Engine, log: Log) {
     this.#engine = engine
     this.#log = log
+  }
+
+  get scrubs(): boolean {
+    return this.#scrubs
   }
 
   /** @throws what `Answer` may: typed errors, which the peer sends. */
@@ -129,6 +137,8 @@ class EngineSession {
     if (this.#model || this.#loading || this.#unloading)
       throw new SomaError('model/in-use', 'this process holds a model; unload it, or start another process')
     this.#loading = true
+    // What came before the first load is no secret; what a model was told is one until the end.
+    this.#scrubs ||= options.scrub === true
     try {
       const model = await this.#track(this.#engine.load(pkg, options, this.#context(call)))
       if (call.signal.aborted) await model[Symbol.asyncDispose]()

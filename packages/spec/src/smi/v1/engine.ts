@@ -34,7 +34,10 @@ export interface LoadOptions {
   readonly device?: string | undefined
   /** A folder that an earlier `unload` wrote its state to; what does not fit the model is ignored. */
   readonly stateDirectory?: string | undefined
-  /** Overwrite prompts, answers and their caches in memory after use. */
+  /**
+   * Overwrite prompts, answers and their caches in memory after use. The bytes of requests and of answers are zeroed for the engine
+   * once the answer is written, so that an answer's bytes must be nobody else's; the engine sees to what it alone holds.
+   */
   readonly scrub?: boolean | undefined
   /** The engine's own options, checked by the engine's `options.ts`. */
   readonly settings: Readonly<Record<string, unknown>>
