@@ -137,18 +137,14 @@ void describe('beside llama.cpp', () => {
   })
 
   test('what is taken here is taken there, and means the same', async () => {
+    const taken = grammars.filter((grammar) => refused(grammar) === undefined)
     const texts = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', ']', '\n', 'é'), maxLength: 6 }), { minLength: 8, maxLength: 8 })
-    let taken = 0
     await fc.assert(
-      fc.asyncProperty(grammars, texts, async (grammar, samples) => {
-        if (refused(grammar) !== undefined) return
-        taken++
+      fc.asyncProperty(taken, texts, async (grammar, samples) => {
         const theirs = await compile(grammar)
         for (const text of samples) assert.equal(fits(grammar, text), theirs._testText(text), JSON.stringify(text))
       }),
-      { numRuns: 300 },
     )
-    assert.ok(taken > 50, `${taken} were taken`)
   })
 })
 
