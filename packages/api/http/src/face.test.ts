@@ -1,26 +1,13 @@
 import { once } from 'node:events'
 import { connect as connectSocket } from 'node:net'
-import { createSeededRng, silentLog } from '@soma/core'
-import { systemClock } from '@soma/host'
 import { connectHttp } from '@soma/sdk'
-import { type AnyCalls, FAKE_TOKEN, faceCompliance } from '@soma/testkit/face'
+import { type AnyCalls, FAKE_TOKEN, faceCompliance, httpFaceDeps, loopback } from '@soma/testkit/face'
 import { createHttpFace } from './index.ts'
 
 faceCompliance({
   name: 'http',
   start: async (dispatcher) => {
-    const face = createHttpFace(
-      {
-        dispatcher,
-        clock: systemClock,
-        rng: createSeededRng(1),
-        log: silentLog,
-        version: '0.0.0',
-        metrics: () => [],
-        readiness: () => ({ ready: true }),
-      },
-      { host: '127.0.0.1', port: 0, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 64 * 1024 * 1024, connectionsMax: 256 },
-    )
+    const face = createHttpFace(httpFaceDeps(dispatcher), { ...loopback, bodyBytesMax: 64 * 1024 * 1024, connectionsMax: 256 })
     const { address } = await face.start()
     const client = connectHttp({ url: address, token: FAKE_TOKEN })
     return {

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
 import { type Socket, connect } from 'node:net'
-import { createSeededRng, silentLog } from '@soma/core'
-import { systemClock } from '@soma/host'
-import { FakeDispatcher } from '@soma/testkit/face'
+import { FakeDispatcher, httpFaceDeps, loopback } from '@soma/testkit/face'
 import { type HttpFace, type HttpFaceDeps, type HttpFaceOptions, createHttpFace } from './index.ts'
 
 /** A face on a free port of loopback, with a fake kernel behind it. */
@@ -19,27 +17,7 @@ export class TestFace implements AsyncDisposable {
 
   static async start(options: Partial<HttpFaceOptions> = {}, deps: Partial<HttpFaceDeps> = {}): Promise<TestFace> {
     const dispatcher = new FakeDispatcher()
-    const face = createHttpFace(
-      {
-        dispatcher,
-        clock: systemClock,
-        rng: createSeededRng(1),
-        log: silentLog,
-        version: '1.2.3',
-        metrics: () => [],
-        readiness: () => ({ ready: true }),
-        ...deps,
-      },
-      {
-        host: '127.0.0.1',
-        port: 0,
-        allowedHosts: [],
-        allowedOrigins: [],
-        bodyBytesMax: 16 * 1024 * 1024,
-        connectionsMax: 2048,
-        ...options,
-      },
-    )
+    const face = createHttpFace({ ...httpFaceDeps(dispatcher), ...deps }, { ...loopback, connectionsMax: 2048, ...options })
     const { address } = await face.start()
     return new TestFace(dispatcher, face, address)
   }

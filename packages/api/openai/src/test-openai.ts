@@ -1,7 +1,5 @@
-import { createSeededRng, silentLog } from '@soma/core'
 import { createHttpFace } from '@soma/api-http'
-import { systemClock } from '@soma/host'
-import { FAKE_TOKEN, FakeDispatcher } from '@soma/testkit/face'
+import { FAKE_TOKEN, FakeDispatcher, httpFaceDeps, loopback } from '@soma/testkit/face'
 import OpenAI from 'openai'
 import { createOpenAiTranslator } from './index.ts'
 
@@ -19,28 +17,13 @@ export class TestOpenAi implements AsyncDisposable {
     this.#stop = stop
   }
 
-  static async start(bodyBytesMax = 16 * 1024 * 1024): Promise<TestOpenAi> {
+  static async start(bodyBytesMax: number = loopback.bodyBytesMax): Promise<TestOpenAi> {
     const dispatcher = new FakeDispatcher()
-    const face = createHttpFace(
-      {
-        dispatcher,
-        clock: systemClock,
-        rng: createSeededRng(1),
-        log: silentLog,
-        version: '1.2.3',
-        metrics: () => [],
-        readiness: () => ({ ready: true }),
-      },
-      {
-        host: '127.0.0.1',
-        port: 0,
-        allowedHosts: [],
-        allowedOrigins: [],
-        bodyBytesMax,
-        connectionsMax: 64,
-        translators: [createOpenAiTranslator({ version: '1.2.3' })],
-      },
-    )
+    const face = createHttpFace(httpFaceDeps(dispatcher), {
+      ...loopback,
+      bodyBytesMax,
+      translators: [createOpenAiTranslator({ version: '1.2.3' })],
+    })
     const { address } = await face.start()
     return new TestOpenAi(dispatcher, address, () => face.stop({ drainMs: 0 }))
   }

@@ -1,9 +1,7 @@
-import { createSeededRng, silentLog } from '@soma/core'
 import { createHttpFace } from '@soma/api-http'
 import { createOpenAiTranslator } from '@soma/api-openai'
-import { systemClock } from '@soma/host'
 import type { CallInput } from '@soma/spec'
-import { FAKE_TOKEN, FakeDispatcher } from '@soma/testkit/face'
+import { FAKE_TOKEN, FakeDispatcher, httpFaceDeps, loopback } from '@soma/testkit/face'
 import { parrot } from '@soma/testkit/server'
 import type { RemotePolicy } from './policy.ts'
 
@@ -16,26 +14,11 @@ export async function startOpenAi(): Promise<{ readonly url: string; readonly di
   dispatcher.handlers.set('model.generate', (input) => speak(input as CallInput<'model.generate'>))
   dispatcher.handlers.set('model.embed', (input) => Promise.resolve(embedded(input as CallInput<'model.embed'>)))
   dispatcher.handlers.set('model.transcribe', written)
-  const face = createHttpFace(
-    {
-      dispatcher,
-      clock: systemClock,
-      rng: createSeededRng(1),
-      log: silentLog,
-      version: '1.2.3',
-      metrics: () => [],
-      readiness: () => ({ ready: true }),
-    },
-    {
-      host: '127.0.0.1',
-      port: 0,
-      allowedHosts: [],
-      allowedOrigins: [],
-      bodyBytesMax: 1 << 20,
-      connectionsMax: 64,
-      translators: [createOpenAiTranslator({ version: '1.2.3' })],
-    },
-  )
+  const face = createHttpFace(httpFaceDeps(dispatcher), {
+    ...loopback,
+    bodyBytesMax: 1 << 20,
+    translators: [createOpenAiTranslator({ version: '1.2.3' })],
+  })
   const { address } = await face.start()
   return { url: `${address}/openai/v1`, dispatcher, [Symbol.asyncDispose]: () => face.stop({ drainMs: 0 }) }
 }
