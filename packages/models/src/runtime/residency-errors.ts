@@ -41,11 +41,7 @@ function settingsText(settings: Readonly<Record<string, unknown>>): string {
     .join(' ')
 }
 
-/** Marks a load error that another model's leaving can cure. */
-export function memoryShort(message: string, details: Readonly<Record<string, unknown>>): SomaError {
-  return new SomaError('resource/exhausted', message, { details: { ...details, resource: 'memory' } })
-}
-
+/** Whether a load failed because memory was short: another model's leaving can cure that. */
 export function isMemoryShort(error: SomaError): boolean {
   return isSomaError(error, 'resource/exhausted') && error.details['resource'] === 'memory'
 }
