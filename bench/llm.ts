@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { writeRandomGguf } from '../tools/tiny-llm/random-gguf.ts'
 import { type ReferenceChild, startReference } from './child.ts'
 import { type BenchDaemon, startDaemon } from './daemon.ts'
 import { type Speed, speedOf } from './llm-speed.ts'
+import { RawHttp } from './raw-http.ts'
 
 const CONTEXT = 1024
 /** About 60 tokens of prompt, another one each time, so that no cache helps. */
@@ -18,7 +18,7 @@ export class Llms implements AsyncDisposable {
   readonly #daemon: BenchDaemon
   readonly #bare: ReferenceChild
   readonly #headers: Readonly<Record<string, string>>
-  readonly #agent = new Agent({ keepAlive: true })
+  readonly #idle: RawHttp[] = []
   #turn = 0
 
   private constructor(folder: string, parts: { daemon: BenchDaemon; bare: ReferenceChild; token: string }) {
@@ -68,36 +68,25 @@ export class Llms implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#agent.destroy()
+    for (const connection of this.#idle) connection[Symbol.dispose]()
     await this.#bare[Symbol.asyncDispose]()
     await this.#daemon[Symbol.asyncDispose]()
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** By the lightest client there is: what it costs is measured, too. */
-  async #ask(input: object): Promise<IncomingMessage> {
-    const call = request(`${this.#daemon.daemon.url}/v1/models/random/generate`, {
-      method: 'POST',
-      headers: this.#headers,
-      agent: this.#agent,
-    })
-    call.end(JSON.stringify(input))
-    const [response] = (await once(call, 'response')) as [IncomingMessage]
-    if (response.statusCode !== 200) throw new Error(`generate answered ${response.statusCode}`)
-    return response
-  }
-
   /** @returns when its tokens came. */
   async #stream(prompt: string, maxTokens: number): Promise<number[]> {
-    const response = await this.#ask({ prompt, maxTokens, temperature: 0 })
+    const connection =
+      this.#idle.pop() ?? (await RawHttp.open(new URL('/v1/models/random/generate', this.#daemon.daemon.url), this.#headers))
     const times: number[] = []
     let text = ''
-    for await (const chunk of response.setEncoding('utf8')) {
-      text += chunk as string
+    await connection.post(JSON.stringify({ prompt, maxTokens, temperature: 0 }), (chunk) => {
+      text += chunk
       const events = text.split('\n\n')
       text = events.pop() ?? ''
       for (const event of events) if (event.includes('"text"') && !event.includes('"usage"')) times.push(performance.now())
-    }
+    })
+    this.#idle.push(connection)
     return times
   }
 }

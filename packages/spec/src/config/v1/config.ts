@@ -126,7 +126,7 @@ export const ConfigSchema = z.strictObject({
         .int()
         .nonnegative()
         .max(600_000)
-        .default(1000)
+        .default(750)
         .describe('How long calls of models in memory go first while another model waits for room, in ms'),
       queueMax: z.number().int().positive().default(256).describe('Calls waiting for one model'),
       threads: z
