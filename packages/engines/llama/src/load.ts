@@ -1,6 +1,6 @@
 import type { LlamaModel } from 'node-llama-cpp'
 import { type Clock, isSomaError, throwIfAborted } from '@soma/core'
-import type { EngineContext, LoadOptions, LoadedModel, MemoryUsage, ModelPackage } from '@soma/spec'
+import type { EngineContext, LoadOptions, LoadedModel, ModelPackage } from '@soma/spec'
 import { ChatTemplate } from './chat/template.ts'
 import { Contexts, openContext } from './context.ts'
 import { EmbedModel } from './embed.ts'
@@ -8,6 +8,7 @@ import { loadFailed, messageOf } from './errors.ts'
 import { type Header, readHeader } from './estimate.ts'
 import { ONE_THREAD_BYTES_MAX } from './limits.ts'
 import { type Settings, findFile, readLora } from './options.ts'
+import type { Owned } from './owned.ts'
 import { RerankModel } from './rerank.ts'
 import { GenerateModel } from './run.ts'
 import type { Runtime } from './runtime.ts'
@@ -106,14 +107,6 @@ function readTemplate(model: LlamaModel, settings: Settings): ChatTemplate | und
   const text = settings.chatTemplate ?? model.fileInfo.metadata.tokenizer?.chat_template
   const { bosString, eosString } = model.tokens
   return text === undefined || text === '' ? undefined : new ChatTemplate(text, { bos: bosString ?? '', eos: eosString ?? '' })
-}
-
-/** What every loaded model has, whatever it is used for. */
-export interface Owned {
-  readonly device: string
-  readonly dispose: () => Promise<void>
-  /** @param contextBytes of the device's own memory, beside the weights. */
-  readonly usage: (contextBytes: number) => MemoryUsage
 }
 
 function usageOf({ residentBytes }: LoadDeps, model: LlamaModel, device: string): Owned['usage'] {

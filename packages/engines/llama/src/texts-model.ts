@@ -1,7 +1,7 @@
 import type { EngineContext, LoadedModel, MemoryUsage, Signature } from '@soma/spec'
 import { Turns } from '@soma/wire'
 import { WAITING_MAX } from './limits.ts'
-import type { Owned } from './load.ts'
+import type { Owned } from './owned.ts'
 import type { Plan } from './plan.ts'
 
 /** What models that read texts have in common: one context, in which one call computes after the other. */
