@@ -142,6 +142,24 @@ test('one name that is too long for a table sticks out of its own row', () => {
   ])
 })
 
+test('one long value does not push the columns of other rows out of line', () => {
+  const columns = [
+    { title: 'setting', value: (row: { key: string; value: string }) => row.key },
+    { title: 'value', value: (row: { key: string; value: string }) => row.value },
+    { title: 'what it does', value: () => 'says what it is for', shrinks: true },
+  ]
+  const long = 'x'.repeat(90)
+  const rows = [
+    { key: 'foreground.programs', value: long },
+    { key: 'log.level', value: 'info' },
+  ]
+  assert.deepEqual(formatTable(rows, columns, { width: 60, paint: plain }), [
+    `SETTING              VALUE${' '.repeat(26)}WHAT IT…`,
+    `foreground.programs  ${long}  says wh…`,
+    `log.level            info${' '.repeat(27)}says wh…`,
+  ])
+})
+
 describe('progress', () => {
   const download = (path: string, receivedBytes: number, sizeBytes: number | null = 1000, resumedBytes = 0): InstallEvent => ({
     type: 'download',

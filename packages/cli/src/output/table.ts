@@ -69,14 +69,15 @@ function least<Row>(columns: ReadonlyArray<Measured<Row>>): number {
   )
 }
 
-/** Where not even the columns that are needed fit, those that are not cut get what the others leave: what is longer sticks out of its own row. */
+/** Where not even the columns that are needed fit, the widest of those that are not cut are held to one width: what is longer sticks out of its own row. */
 function capUncut<Row>(all: ReadonlyArray<Measured<Row>>, width: number): ReadonlyArray<Measured<Row>> {
-  const needed = least(all.filter(({ column }) => !column.optional))
-  if (needed <= width) return all
-  return all.map((one) => {
-    const room = Math.max(COLUMN_WIDTH_MIN, Math.min(Math.floor(width * UNCUT_SHARE_MAX), width - (needed - one.width)))
-    return one.column.shrinks ? one : { ...one, width: Math.min(one.width, room) }
-  })
+  const capped = (cap: number): ReadonlyArray<Measured<Row>> =>
+    all.map((one) => (one.column.shrinks ? one : { ...one, width: Math.min(one.width, cap) }))
+  const needed = (columns: ReadonlyArray<Measured<Row>>): number => least(columns.filter(({ column }) => !column.optional))
+  if (needed(all) <= width) return all
+  let cap = Math.max(COLUMN_WIDTH_MIN, Math.floor(width * UNCUT_SHARE_MAX))
+  while (cap > COLUMN_WIDTH_MIN && needed(capped(cap)) > width) cap -= 1
+  return capped(cap)
 }
 
 /** All columns, or without as many optional ones as it takes for the rest to fit. */

@@ -18,10 +18,16 @@ export const command = defineCommand({
 function columns(strong: (text: string) => string): ReadonlyArray<Column<Setting>> {
   return [
     { title: 'setting', value: ({ key }) => key },
-    { title: 'value', value: ({ value }) => JSON.stringify(value), paint: (text, { source }) => (source === 'file' ? strong(text) : text) },
+    {
+      title: 'value',
+      value: ({ value }) => JSON.stringify(value),
+      paint: (text, { source }) => (source === 'file' ? strong(text) : text),
+      shrinks: true,
+    },
     {
       title: 'default',
       value: ({ value, default: usual }) => (JSON.stringify(value) === JSON.stringify(usual) ? '' : JSON.stringify(usual)),
+      shrinks: true,
     },
     { title: 'what it does', value: ({ description }) => description, shrinks: true },
   ]
