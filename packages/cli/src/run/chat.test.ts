@@ -145,6 +145,15 @@ describe('a conversation', () => {
     await chat.see('... ')
     chat.stdin.write('second"""\r')
     await chat.type(`/save ${saved}`)
+    await chat.see('wrote 4 messages')
+    await chat.type(`/save ${saved}`)
+    await chat.see('already;')
+    await chat.type('/set heat 2')
+    await chat.see('say which, of maxTokens')
+    await chat.type('/set temperature 0')
+    await chat.see('temperature is 0 from here on')
+    await chat.type('/file')
+    await chat.see('say which:')
     await chat.type('/help')
     await chat.see('/retry')
     await chat.type('/bye')
@@ -152,6 +161,41 @@ describe('a conversation', () => {
     assert.deepEqual(chat.requests[0]?.messages[0], { role: 'user', content: 'what is on here?', images: [await readFile(picture)] })
     assert.equal(chat.requests[1]?.messages.at(-1)?.content, 'first\nsecond')
     assert.deepEqual((JSON.parse(await readFile(saved, 'utf8')) as { messages: unknown[] }).messages.length, 4)
+  })
+
+  it('sends a paste of several lines as one question, once Enter is pressed', async () => {
+    const chat = new Typed(echo)
+    await chat.see('>>> ')
+    chat.stdin.write('\u001B[200~first\rsecond\rthird\u001B[201~')
+    await chat.see('... third')
+    assert.equal(chat.requests.length, 0)
+    chat.stdin.write('!\r')
+    await chat.see('you said first')
+    await chat.see('>>> ')
+    chat.stdin.write('\u001B[200~not this\rnor this\u001B[201~\u0003')
+    await chat.see('>>> ')
+    // Ctrl-A goes to the beginning of the line, and Ctrl-C forgets all of it from there, too.
+    chat.stdin.write('nor that\u0001\u0003')
+    await chat.type('fourth')
+    await chat.type('/bye')
+    assert.equal(await chat.ended, 0)
+    assert.deepEqual(
+      chat.requests.map(({ messages }) => messages.at(-1)?.content),
+      ['first\nsecond\nthird!', 'fourth'],
+    )
+  })
+
+  it('loses no line where the terminal does not say that it pastes', async () => {
+    const chat = new Typed(echo)
+    await chat.see('>>> ')
+    chat.stdin.write('"""first\rsecond\rthird"""\rfourth\r')
+    await chat.see('you said fourth')
+    await chat.type('/bye')
+    assert.equal(await chat.ended, 0)
+    assert.deepEqual(
+      chat.requests.map(({ messages }) => messages.at(-1)?.content),
+      ['first\nsecond\nthird', 'fourth'],
+    )
   })
 
   it('knows paths by how terminals type them', () => {

@@ -6,7 +6,7 @@ import { plural } from '../output/units.ts'
 import { answer } from './answer.ts'
 import { type Attachment, type Message, messageOf, readAttachment, takeDroppedFiles } from './attach.ts'
 import type { LineReader } from './line-reader.ts'
-import { type Sampling, isNumericOption, numberOf } from './options.ts'
+import { type Sampling, isNumericOption, numberOf, numericOptions } from './options.ts'
 
 /** What a line that begins with a slash does. */
 interface Command {
@@ -83,7 +83,9 @@ export class Chat {
   help(): void {
     const width = Math.max(...Object.values(commands).map(({ usage }) => usage.length))
     for (const { usage, summary } of Object.values(commands)) this.#note(`${usage.padEnd(width)}  ${summary}`)
-    this.#note(`Files dropped into the terminal go along. ${QUOTES} begins and ends several lines. Ctrl-C stops an answer.`)
+    this.#note(
+      `Files dropped into the terminal go along. Several pasted lines are sent by Enter, and ${QUOTES} begins and ends several lines. Ctrl-C stops an answer.`,
+    )
   }
 
   clear(): void {
@@ -94,16 +96,20 @@ export class Chat {
 
   tell(text: string): void {
     this.#system = text === '' ? undefined : text
+    this.#note(text === '' ? 'the model is told nothing from here on' : 'the model is told this from here on')
   }
 
   set(text: string): void {
     const [name = '', value = ''] = text.split(/\s+/)
-    if (!isNumericOption(name)) throw new SomaError('call/invalid-input', `there is no option "${name}"; ${commands['set']?.summary}`)
+    if (!isNumericOption(name))
+      throw new SomaError('call/invalid-input', `say which, of ${numericOptions.join(', ')}: /set <option> <number>`)
     const { [name]: _before, ...rest } = this.#sampling
     this.#sampling = value === '' ? rest : { ...rest, [name]: numberOf(name, value) }
+    this.#note(`${name} is ${value === '' ? 'as it was' : value} from here on`)
   }
 
   async attach(path: string): Promise<void> {
+    if (path === '') throw new SomaError('call/invalid-input', 'say which: /file <path>')
     const file = await readAttachment(path)
     this.#attachments.push(file)
     this.#note(`${'image' in file ? 'picture' : 'text'} ${file.name} goes with what you say next`)
@@ -116,7 +122,9 @@ export class Chat {
     try {
       await writeFile(path, document, { flag: 'wx', mode: 0o600 })
     } catch (cause) {
-      throw new SomaError('file/unwritable', `the conversation was not saved: ${(cause as Error).message}`, { cause, details: { path } })
+      const why =
+        (cause as NodeJS.ErrnoException).code === 'EEXIST' ? 'that file is there already; choose another name' : (cause as Error).message
+      throw new SomaError('file/unwritable', `the conversation was not saved to ${path}: ${why}`, { cause, details: { path } })
     }
     this.#note(`wrote ${plural(this.#messages.length, 'message')} to ${path}`)
   }

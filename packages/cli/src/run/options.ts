@@ -72,15 +72,16 @@ export async function samplingOf(options: RunOptions, stdin: Readable): Promise<
   }
 }
 
-const numeric = ['maxTokens', 'temperature', 'topP', 'topK', 'seed'] as const
-export type NumericOption = (typeof numeric)[number]
+/** Options of sampling whose value is a number. */
+export const numericOptions = ['maxTokens', 'temperature', 'topP', 'topK', 'seed'] as const
+export type NumericOption = (typeof numericOptions)[number]
 export function isNumericOption(name: string): name is NumericOption {
-  return numeric.some((option) => option === name)
+  return numericOptions.some((option) => option === name)
 }
 
 function numbers(options: RunOptions): Partial<Record<NumericOption, number>> {
   return Object.fromEntries(
-    numeric.flatMap((name) => {
+    numericOptions.flatMap((name) => {
       const text = options[name]
       return text === undefined ? [] : [[name, numberOf(name, text)]]
     }),
