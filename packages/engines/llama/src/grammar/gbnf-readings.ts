@@ -29,7 +29,7 @@ export function refuseManyReadings(grammar: Gbnf, complain: (what: string) => ne
   const stacks = new GbnfStacks(grammar)
   const search = new Search(stacks)
   let steps = GRAMMAR_SEARCH_STEPS_MAX
-  for (let texts = 0; texts < GRAMMAR_SEARCH_TEXTS_MAX && stacks.steps < steps; texts++) {
+  for (let texts = 0; texts < GRAMMAR_SEARCH_TEXTS_MAX; texts++) {
     const reading = search.next()
     if (!reading) return
     if (reading.total > GRAMMAR_READINGS_SUSPECT) steps = GRAMMAR_SUSPECT_STEPS_MAX
@@ -37,6 +37,7 @@ export function refuseManyReadings(grammar: Gbnf, complain: (what: string) => ne
       complain(
         'one text can be read in too many ways at once; let the next character tell how it goes on, and repeat nothing that is repeated already',
       )
+    if (stacks.steps >= steps) return
     search.follow(reading)
   }
 }
