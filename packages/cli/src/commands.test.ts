@@ -234,6 +234,15 @@ describe('model run', () => {
   })
 })
 
+test('a token is said to be held to a priority', async () => {
+  const dispatcher = new FakeDispatcher()
+  const constraints = { priorityMax: 'batch' }
+  const capability = { resource: 'model/*', rights: ['invoke'], expiresAt: null, constraints }
+  dispatcher.handlers.set('capability.issue', () => ({ token: 't', holder: 'token:x', capabilities: [capability] }))
+  const { stderr } = await cli(['token', 'create', '--can', 'model/*:invoke', '--priority-max', 'batch'], { dispatcher })
+  assert.match(stderr, /^token:x can model\/\*:invoke; its calls run at batch priority at most; expires never\.\n/)
+})
+
 describe('errors', () => {
   test('have the exit code of their code, and say what to do next', async () => {
     const { exitCode, stderr, stdout } = await cli(['status'])

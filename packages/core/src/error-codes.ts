@@ -50,7 +50,12 @@ export const errorCodes = {
     'An input tensor does not fit the model’s signature. The details name it, what was expected and what came.',
   ),
   'model/unsupported': code(422, 69, false, 'No engine on this machine can run the package, or the task is not one the engine has.'),
-  'model/load-failed': code(422, 70, false, 'The engine could not load the files. They may be corrupt: `soma model verify`.'),
+  'model/load-failed': code(
+    422,
+    70,
+    false,
+    'The engine could not load the files. `soma model verify` finds damaged ones, `soma model configure` changes settings.',
+  ),
   'model/unreadable-input': code(422, 65, false, 'The input bytes could not be decoded: truncated, not an image, or over the pixel limit.'),
   'model/context-overflow': code(
     422,
@@ -164,7 +169,12 @@ export const errorCodes = {
   'store/newer-schema': code(500, 70, false, 'The data was written by a newer Soma. Update, or use another SOMA_HOME.'),
   'audit/corrupt': code(500, 70, false, 'The audit log was altered, cut or forked. The details name the first bad entry.'),
   'resource/exhausted': code(503, 75, true, 'A queue, memory or connection limit is reached. Try again later.'),
-  'config/invalid': code(400, 78, false, 'A setting has no such key, or the value is not one it takes. `soma config list` shows them all.'),
+  'config/invalid': code(
+    400,
+    78,
+    false,
+    'A setting has no such key, or the value is not one it takes. `soma config list` shows those of Soma, `soma engine show` those of an engine.',
+  ),
   'daemon/unreachable': code(503, 69, true, 'No daemon answers. Start one with `soma serve --detach`.'),
   'daemon/stopping': code(503, 75, true, 'The daemon is shutting down and takes no new calls.'),
   internal: code(500, 70, false, 'A bug in Soma. The log has the details; please report it.'),

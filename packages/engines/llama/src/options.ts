@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path'
 import { SomaError } from '@soma/core'
-import type { LoadOptions, ModelPackage } from '@soma/spec'
+import { type LoadOptions, type ModelPackage, inputError } from '@soma/spec'
 import { z } from 'zod'
 import { fileMissing } from './errors.ts'
 import { BATCH_SIZE_DEFAULT, BATCH_SIZE_MAX, CHAT_TEMPLATE_LENGTH_MAX, CONTEXT_LENGTH_MAX, LORA_MAX, SEQUENCES_MAX } from './limits.ts'
@@ -33,7 +33,7 @@ export type Settings = z.output<typeof SettingsSchema>
 export function readSettings(settings: LoadOptions['settings']): Settings {
   const parsed = SettingsSchema.safeParse(settings)
   if (parsed.success) return parsed.data
-  throw new SomaError('config/invalid', `the llama engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine llama is told').message)
 }
 
 export interface LoraAdapter {

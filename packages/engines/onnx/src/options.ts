@@ -1,5 +1,5 @@
 import { SomaError } from '@soma/core'
-import type { LoadOptions } from '@soma/spec'
+import { type LoadOptions, inputError } from '@soma/spec'
 import type { InferenceSession } from 'onnxruntime-node'
 import { z } from 'zod'
 import type { Place } from './devices.ts'
@@ -28,7 +28,7 @@ export type OnnxSettings = z.output<typeof OnnxSettingsSchema>
 export function readSettings(settings: LoadOptions['settings']): OnnxSettings {
   const parsed = OnnxSettingsSchema.safeParse(settings)
   if (parsed.success) return parsed.data
-  throw new SomaError('config/invalid', `the onnx engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine onnx is told').message)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { SomaError, parseJson } from '@soma/core'
-import { type LoadOptions, type ModelPackage, packageFile, parseInput } from '@soma/spec'
+import { type LoadOptions, type ModelPackage, inputError, packageFile, parseInput } from '@soma/spec'
 import { z } from 'zod'
 import type { ReplicateModel } from './apis/replicate/model.ts'
 import { ReplicateFileSchema, isText } from './apis/replicate/schema.ts'
@@ -73,8 +73,7 @@ const ReplicateSettingsSchema = z.strictObject({
 
 async function readReplicate(pkg: ModelPackage, settings: LoadOptions['settings']): Promise<EndpointFile> {
   const parsed = ReplicateSettingsSchema.safeParse(settings)
-  if (!parsed.success)
-    throw new SomaError('config/invalid', `the remote engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine remote is told').message)
   const { model, version, url } = parsed.data
   const file = await readModelFile(pkg, ReplicateFileSchema, REPLICATE_FILE_BYTES_MAX)
   return {

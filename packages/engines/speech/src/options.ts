@@ -1,4 +1,5 @@
 import { SomaError } from '@soma/core'
+import { inputError } from '@soma/spec'
 import { z } from 'zod'
 import { VAD_BUFFER_SECONDS, WINDOW_SECONDS_MAX } from './limits.ts'
 
@@ -24,5 +25,5 @@ export type Settings = z.output<typeof SettingsSchema>
 export function readSettings(settings: Readonly<Record<string, unknown>>): Settings {
   const parsed = SettingsSchema.safeParse(settings)
   if (parsed.success) return parsed.data
-  throw new SomaError('config/invalid', `the speech engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine speech is told').message)
 }

@@ -1,4 +1,5 @@
 import { SomaError } from '@soma/core'
+import { inputError } from '@soma/spec'
 import { z } from 'zod'
 
 const SettingsSchema = z.strictObject({
@@ -11,5 +12,5 @@ export type Settings = z.output<typeof SettingsSchema>
 export function readSettings(settings: Readonly<Record<string, unknown>>): Settings {
   const parsed = SettingsSchema.safeParse(settings)
   if (parsed.success) return parsed.data
-  throw new SomaError('config/invalid', `the tensorflow engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine tensorflow is told').message)
 }

@@ -79,7 +79,7 @@ describe('loading a package', () => {
       assert.equal((await embed({ input: ['up'] })).length, 1)
     })
     await refused({ ...whole, task: 'unknown' }, 'model/unsupported', /task unknown; set .* text-classification/)
-    await refused({ ...whole, settings: { task: 'cooking' } }, 'config/invalid', /task/)
+    await refused({ ...whole, settings: { task: 'cooking' } }, 'config/invalid', /^what engine transformers is told does not fit: task: /)
     await refused({ ...whole, settings: { quantise: true } }, 'config/invalid', /quantise/)
   })
 

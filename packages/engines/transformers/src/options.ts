@@ -1,5 +1,5 @@
 import { SomaError } from '@soma/core'
-import type { EngineOption, LoadOptions } from '@soma/spec'
+import { type EngineOption, type LoadOptions, inputError } from '@soma/spec'
 import { z } from 'zod'
 import { unsupported } from './errors.ts'
 
@@ -61,7 +61,7 @@ export const engineOptions: readonly EngineOption[] = [
 export function readSettings(settings: LoadOptions['settings']): Settings {
   const parsed = SettingsSchema.safeParse(settings)
   if (parsed.success) return parsed.data
-  throw new SomaError('config/invalid', `the transformers engine does not take these settings: ${z.prettifyError(parsed.error)}`)
+  throw new SomaError('config/invalid', inputError(parsed.error.issues, 'what engine transformers is told').message)
 }
 
 /** @throws {SomaError} `model/unsupported` for a device that the library's native part here does not have. */

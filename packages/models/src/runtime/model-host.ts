@@ -21,6 +21,7 @@ import { ModelLoader, type PreparedModel } from './model-loader.ts'
 import { type ChosenModel, ModelSettings, type Override, checkOwnFiles, isSameModel, noOverride, withOverride } from './model-settings.ts'
 import { limitsFrom } from './residency-limits.ts'
 import { type Leaving, type ResidencyLimits, settingOf } from './residency-state.ts'
+import { residencyText } from './residency-text.ts'
 import { Residency } from './residency.ts'
 import { RestartDelays } from './restart-delays.ts'
 import { StepBack } from './step-back.ts'
@@ -222,7 +223,7 @@ export class ModelHost {
 
   setResidency(name: string, setting: ResidencySetting): void {
     this.settings.setResidency(name, setting)
-    this.history.note(name, 'set', `Its residency is ${setting.mode}${setting.pinned ? ', pinned' : ''} now.`)
+    this.history.note(name, 'set', `Its residency is ${residencyText(setting)}${setting.pinned ? ', pinned' : ''} now.`)
     this.residency.refreshLimits()
     this.#applyResidency(name, setting)
   }

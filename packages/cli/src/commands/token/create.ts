@@ -34,8 +34,11 @@ export const command = defineCommand<[], Options>({
     )
     ctx.show(output, ({ token }) => [token])
     if (ctx.globals.json === true) return
-    const expiry = formatExpiry(output.capabilities[0]?.expiresAt ?? null, ctx.clock.now())
-    ctx.terminal.note(`${output.holder} can ${output.capabilities.map(formatGrant).join(' ')}; expires ${expiry}.`)
+    const [first] = output.capabilities
+    const expiry = formatExpiry(first?.expiresAt ?? null, ctx.clock.now())
+    const ceiling = first?.constraints.priorityMax
+    const priority = ceiling === undefined ? '' : `; its calls run at ${ceiling} priority at most`
+    ctx.terminal.note(`${output.holder} can ${output.capabilities.map(formatGrant).join(' ')}${priority}; expires ${expiry}.`)
     ctx.terminal.note('The token is shown this once. Use it as SOMA_TOKEN, or in the header "Authorization: Bearer …".')
   },
 })
