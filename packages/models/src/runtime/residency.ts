@@ -221,7 +221,8 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
         ? await this.#deps.reload(model, warm, { signal })
         : await this.#deps.load(model, prepared, { signal })
       if (!warm) void process.ended.then(() => this.#ended(stay))
-      Object.assign(stay, { process, seats, isWorking: false, measuredAt: this.#deps.clock.monotonic() })
+      // Its first call is measured however soon it comes: that is when a model takes what it needs to work.
+      Object.assign(stay, { process, seats, isWorking: false, measuredAt: -Infinity })
       if (abort.signal.aborted) return void process.stop()
       this.#deps.loaded?.(model, this.#deps.clock.monotonic() - beganAt, isWarm)
       this.post({ type: 'loaded', model, instance, bytes })
