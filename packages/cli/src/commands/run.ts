@@ -3,7 +3,7 @@ import type { CallOutput } from '@soma/spec'
 import { type Client, type CommandContext, defineCommand } from '../command.ts'
 import { readInput } from '../input/read.ts'
 import { answer } from '../run/answer.ts'
-import { messageOf, readAttachment } from '../run/attach.ts'
+import { isFileName, messageOf, readAttachment } from '../run/attach.ts'
 import { type RunOptions, configureRun, samplingOf } from '../run/options.ts'
 
 interface Run {
@@ -26,7 +26,7 @@ export const command = defineCommand<[model: string, words: readonly string[]], 
     'soma run piper "Good morning" --output morning.wav',
   ],
   notes: [
-    'What a model can do decides what the words are: something to say to it, texts, or files. To a model of texts, a word that is no file is one.',
+    'What a model can do decides what the words are: something to say to it, texts, or files. To a model of texts, a word that is no file is one; to one that answers, a word that names a file is what --file makes of it.',
     'Without words, and at a terminal, a model of text begins a conversation; /help there says more.',
   ],
   optionCandidates: { '--priority': 'priorities' },
@@ -74,7 +74,9 @@ async function complete(ctx: CommandContext, client: Client, { model, options }:
 /** One answer, or a conversation when nothing is said and somebody is there to say it. */
 async function generate(ctx: CommandContext, client: Client, { model, words, options }: Run): Promise<void> {
   const sampling = await samplingOf(options, ctx.io.stdin)
-  const attachments = await Promise.all((options.file ?? []).map(async (path) => await readAttachment(path)))
+  const files = words.filter(isFileName)
+  for (const path of files) ctx.terminal.note(ctx.terminal.stderrPaint.dim(`${path} goes along`))
+  const attachments = await Promise.all([...(options.file ?? []), ...files].map(async (path) => await readAttachment(path)))
   const { system } = options
   if (words.length === 0 && isTerminal(ctx)) {
     const [{ Chat, chatWords }, { createLineReader }] = await Promise.all([import('../run/chat.ts'), import('../run/line-reader.ts')])
@@ -85,7 +87,7 @@ async function generate(ctx: CommandContext, client: Client, { model, words, opt
   // Not without being told: whoever starts us with an open pipe would wait for ever.
   const isPiped = words.includes('-') || (words.length === 0 && attachments.length === 0)
   const piped = isPiped ? (await readText(ctx)).trim() : ''
-  const said = [words.filter((word) => word !== '-').join(' '), piped].filter(Boolean).join('\n\n')
+  const said = [words.filter((word) => word !== '-' && !isFileName(word)).join(' '), piped].filter(Boolean).join('\n\n')
   if (said === '' && attachments.length === 0) something({ model, words, options })
   const messages = [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), messageOf(said, attachments)]
   await answer(ctx, client, { model, messages, ...sampling })

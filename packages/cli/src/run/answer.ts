@@ -36,12 +36,17 @@ function showEnd({ terminal }: CommandContext, output: Answer, isLineDone: boole
   terminal.note(paint.dim(formatSpeed(output)))
 }
 
+/** A shorter time tells when messages came, and not how fast tokens were made. */
+const DECODE_MS_MIN = 10
+
 /** `42 tokens at 31.2 a second, first after 180 ms, loaded 1.2 s`. */
 export function formatSpeed({ usage, timings }: Pick<Answer, 'usage' | 'timings'>): string {
   const { runMs, firstMs } = timings
   const decodeMs = runMs - (firstMs ?? 0)
   const rate =
-    usage.generatedTokens > 1 && decodeMs > 0 ? ` at ${((usage.generatedTokens - 1) / (decodeMs / 1000)).toFixed(1)} a second` : ''
+    usage.generatedTokens > 1 && decodeMs >= DECODE_MS_MIN
+      ? ` at ${((usage.generatedTokens - 1) / (decodeMs / 1000)).toFixed(1)} a second`
+      : ''
   const first = firstMs === undefined ? [] : [`first after ${formatDuration(firstMs)}`]
   const cached =
     usage.cachedTokens > 0 ? [`${formatCount(usage.cachedTokens)} of ${plural(usage.promptTokens, 'prompt token')} cached`] : []

@@ -39,11 +39,11 @@ export function messageOf(said: string, attachments: readonly Attachment[]): Mes
  * The files of a line into which some were dropped: a terminal types their paths, quoted or with escaped spaces.
  * Only whole words that name a file which is there count; the rest of the line is what was said.
  */
-export function takeDroppedFiles(line: string, isFile: (path: string) => boolean = isThere): { said: string; paths: string[] } {
+export function takeDroppedFiles(line: string, isThere: (path: string) => boolean = isFile): { said: string; paths: string[] } {
   const paths: string[] = []
   const said = line.replace(/(^|\s)('[^']+'|"[^"]+"|(?:\\.|\S)+)(?=\s|$)/g, (whole, before: string, word: string) => {
     const path = pathOf(word)
-    if (path === undefined || !isFile(path)) return whole
+    if (path === undefined || !isThere(path)) return whole
     paths.push(path)
     return before
   })
@@ -57,6 +57,16 @@ function pathOf(word: string): string | undefined {
   return /^\.{0,2}\//.test(bare) ? bare : undefined
 }
 
-function isThere(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+/** Whether a word of what is said is the path of a file that is there; `may` and `it` are none, whatever lies in this folder. */
+export function isFileName(word: string): boolean {
+  return /[./]/.test(word) && isFile(word)
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  } catch {
+    // Longer than a path can be, or where nobody may look.
+    return false
+  }
 }

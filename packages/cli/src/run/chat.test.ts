@@ -19,6 +19,7 @@ interface Request {
   readonly messages: ReadonlyArray<{ role: string; content: string; images?: readonly Uint8Array[] }>
   readonly session: string
   readonly temperature?: number
+  readonly overflow?: string
 }
 
 /** A conversation at a terminal: keys go in, and what is shown comes out. */
@@ -88,6 +89,21 @@ describe('a conversation', () => {
     assert.deepEqual(
       chat.requests.map(({ temperature }) => temperature),
       [undefined, undefined, 0],
+    )
+  })
+
+  it('leaves out what was said first once all of it is too long, and says so', async () => {
+    const chat = new Typed(async function* ({ messages, overflow }) {
+      if (messages.length > 1 && overflow !== 'truncate') throw new SomaError('model/context-overflow', 'too long')
+      yield 'fine'
+    })
+    for (const line of ['one', 'two']) await chat.type(line)
+    await chat.see('what was said first is left out')
+    for (const line of ['three', '/bye']) await chat.type(line)
+    assert.equal(await chat.ended, 0)
+    assert.deepEqual(
+      chat.requests.map(({ messages, overflow = 'none' }) => `${messages.length} ${overflow}`),
+      ['1 none', '3 none', '3 truncate', '5 truncate'],
     )
   })
 

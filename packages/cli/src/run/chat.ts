@@ -168,8 +168,20 @@ export class Chat {
     await this.#answer()
   }
 
-  /** What was asked stays asked when the answer fails or is stopped: /retry asks again. */
+  /** A conversation outlives its beginning: unless it was told otherwise, that is left out once all of it is too long. */
   async #answer(): Promise<void> {
+    try {
+      await this.#ask()
+    } catch (error) {
+      if (!isSomaError(error, 'model/context-overflow') || this.#sampling.overflow !== undefined) throw error
+      this.#note('All of it is longer than the model’s context: what was said first is left out from here on. /clear begins anew.')
+      this.#sampling = { ...this.#sampling, overflow: 'truncate' }
+      await this.#ask()
+    }
+  }
+
+  /** What was asked stays asked when the answer fails or is stopped: /retry asks again. */
+  async #ask(): Promise<void> {
     const request = { ...this.#sampling, model: this.#model, messages: this.#conversation() }
     await this.#lines.during(async (signal) => {
       try {

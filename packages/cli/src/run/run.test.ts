@@ -100,6 +100,21 @@ describe('soma run with a model of text', () => {
     })
   })
 
+  it('takes a word that names a file for that file, and says so', async () => {
+    const dispatcher = talker()
+    const { stderr } = await run(['sum', 'up', notes, picture, `${folder}/none.txt`, 'x'.repeat(5000) + '/y'], dispatcher)
+    assert.match(stderr, /notes\.txt goes along\n.*cat\.png goes along\n/)
+    const { messages } = asked(dispatcher, 'model.generate') as { messages: ReadonlyArray<{ content: string; images: unknown[] }> }
+    const [{ content, images } = assert.fail('nothing was asked')] = messages
+    assert.ok(content.startsWith(`sum up ${folder}/none.txt xxx`) && content.endsWith('notes.txt:\n\nBuy milk.'))
+    assert.equal(images.length, 1)
+  })
+
+  it('tells no speed of an answer that came all at once', async () => {
+    const { stderr } = await run(['hi'], talker({ timings: { ...timings, runMs: 100.2 } }))
+    assert.equal(stderr, '3 tokens, first after 100 ms, 4 of 9 prompt tokens cached\n')
+  })
+
   it('says that an answer was cut off, that a prompt was, and what functions are asked for', async () => {
     const toolCalls = [{ id: '1', name: 'weather', arguments: '{"city":"Paris"}' }]
     const { stdout, stderr } = await run(['hi'], talker({ finish: 'length', truncated: { droppedTokens: 12 }, toolCalls }))

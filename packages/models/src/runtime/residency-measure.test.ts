@@ -5,7 +5,7 @@ import { MEASURE_PAUSE_MS } from './limits.ts'
 import { Residency } from './residency.ts'
 import { limits } from './test-residency.ts'
 
-it('what a model takes is measured after its first call, however soon after its load, and then once in a while', async () => {
+it('what a model takes is measured after its first call, however soon after its load, and then once in a while, the last use included', async () => {
   const clock = createTestClock()
   let measurements = 0
   const gone = (): { ended: Promise<unknown>; stop: () => Promise<unknown> } => {
@@ -39,6 +39,9 @@ it('what a model takes is measured after its first call, however soon after its 
   assert.equal(await call(), 1)
   assert.equal(await call(), 1)
   await clock.advance(MEASURE_PAUSE_MS)
-  assert.equal(await call(), 2)
+  await settle()
+  assert.equal(measurements, 2)
+  await clock.advance(MEASURE_PAUSE_MS)
+  assert.equal(await call(), 3)
   await residency.stop()
 })

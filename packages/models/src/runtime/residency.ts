@@ -30,6 +30,8 @@ interface Stay<Process, Ready> {
   isWorking: boolean
   leaving?: Leaving
   measuredAt: number
+  /** One that came too soon, and is to follow. */
+  later?: Disposable | undefined
 }
 
 interface Holder<Process> extends PromiseWithResolvers<Lease<Process>> {
@@ -320,11 +322,20 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
     stay.gone.resolve()
   }
 
-  /** What a model takes grows with its use. */
+  /** What a model takes grows with its use. Once in a while, and after the last use of all. */
   async #measure(stay: Stay<Process, Ready>): Promise<void> {
     const { process, model, instance } = stay
+    if (!process || this.#stopped || this.#state.places.get(model)?.instance !== instance || stay.later) return
     const now = this.#deps.clock.monotonic()
-    if (!process || now - stay.measuredAt < MEASURE_PAUSE_MS || this.#state.places.get(model)?.phase !== 'ready') return
+    const pauseMs = stay.measuredAt + MEASURE_PAUSE_MS - now
+    if (pauseMs > 0) {
+      stay.later = this.#deps.clock.schedule(pauseMs, () => {
+        stay.later = undefined
+        void this.#measure(stay)
+      })
+      return
+    }
+    if (this.#state.places.get(model)?.phase !== 'ready') return
     stay.measuredAt = now
     const bytes = await this.#deps.measure(process).catch(() => undefined)
     if (bytes && !this.#stopped) this.post({ type: 'measured', model, instance, bytes })
