@@ -29,12 +29,13 @@ export class RawHttp implements Disposable {
       seen(text)
       if (all.endsWith('\r\n0\r\n\r\n')) resolve()
     }
-    this.#socket.on('data', read)
+    const closed = (): void => reject(new Error('the daemon closed the connection'))
+    this.#socket.on('data', read).once('close', closed)
     this.#socket.write(`${this.#head}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
     try {
       await promise
     } finally {
-      this.#socket.off('data', read)
+      this.#socket.off('data', read).off('close', closed)
     }
   }
 

@@ -1,8 +1,8 @@
 // Loaded into the process of every test file (`run-tests.ts`).
+import { CI_SEED } from '@soma/testkit/simulate'
 import { configureGlobal } from 'fast-check'
 
 const FILE_MINUTES_MAX = 10
-const CI_SEED = 20261121
 
 if (process.env['NODE_TEST_CONTEXT'] !== undefined) {
   endWhenHung()

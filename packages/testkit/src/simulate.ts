@@ -9,7 +9,8 @@ export interface Simulation {
   readonly chance: (probability: number) => boolean
 }
 
-const CI_SEED = 20261121
+/** What CI begins all its random tests from, so that it tries the same cases every time. */
+export const CI_SEED = 20261121
 
 /**
  * Runs `scenario` under many seeds: the same in CI every time, others elsewhere. A failure says which one;

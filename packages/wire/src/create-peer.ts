@@ -67,8 +67,7 @@ class WirePeer implements Peer {
   }
 
   cancelAll(reason: SomaError): void {
-    const asked = [...this.#asked]
-    for (const [id, call] of asked) {
+    for (const [id, call] of this.#asked) {
       this.#link(id).cancel()
       call.fail(reason)
     }

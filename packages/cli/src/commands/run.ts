@@ -87,7 +87,7 @@ async function generate(ctx: CommandContext, client: Client, { model, words, opt
   // Not without being told: whoever starts us with an open pipe would wait for ever.
   const isPiped = words.includes('-') || (words.length === 0 && attachments.length === 0)
   const piped = isPiped ? (await readText(ctx)).trim() : ''
-  const said = [words.filter((word) => word !== '-' && !isFileName(word)).join(' '), piped].filter(Boolean).join('\n\n')
+  const said = [words.filter((word) => word !== '-' && !files.includes(word)).join(' '), piped].filter(Boolean).join('\n\n')
   if (said === '' && attachments.length === 0) something({ model, words, options })
   const messages = [...(system === undefined ? [] : [{ role: 'system' as const, content: system }]), messageOf(said, attachments)]
   await answer(ctx, client, { model, messages, ...sampling })

@@ -325,7 +325,8 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
   /** What a model takes grows with its use. Once in a while, and after the last use of all. */
   async #measure(stay: Stay<Process, Ready>): Promise<void> {
     const { process, model, instance } = stay
-    if (!process || this.#stopped || this.#state.places.get(model)?.instance !== instance || stay.later) return
+    const place = this.#state.places.get(model)
+    if (this.#stopped || !process || stay.later || place?.instance !== instance || place.phase !== 'ready') return
     const now = this.#deps.clock.monotonic()
     const pauseMs = stay.measuredAt + MEASURE_PAUSE_MS - now
     if (pauseMs > 0) {
@@ -335,7 +336,6 @@ export class Residency<Process extends HoldsModel, Ready extends Prepared> {
       })
       return
     }
-    if (this.#state.places.get(model)?.phase !== 'ready') return
     stay.measuredAt = now
     const bytes = await this.#deps.measure(process).catch(() => undefined)
     if (bytes && !this.#stopped) this.post({ type: 'measured', model, instance, bytes })
